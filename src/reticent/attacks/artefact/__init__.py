@@ -1,0 +1,1 @@
+"""Models that hold their data by design."""

@@ -1,0 +1,1 @@
+"""What is the hidden value of this person's record?"""

@@ -1,0 +1,1 @@
+"""A copy of the model, as a stepping stone."""

@@ -1,0 +1,1 @@
+"""Which records were in the training set?"""

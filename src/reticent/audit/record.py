@@ -1,0 +1,186 @@
+"""The record: what one audit measured; every report is rendered from it and from nothing else.
+
+Plain data with a version. Its digest covers everything but `run`, so the same inputs and seed
+give the same digest on another day and another machine.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+Tier = Literal["E0", "E?", "E1", "E2", "E3"]
+Verdict = Literal["nothing found", "finding", "inconclusive", "invalid"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+
+class Figure(_Part):
+    """One number with its doubt: `core.Leakage` as plain data; see there for the fields."""
+
+    metric: str
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    confidence: float
+    method: str
+    null: float | None = None
+    n_members: int = 0
+    n_non_members: int = 0
+    counts: dict[str, float] = Field(default_factory=dict)
+    formula: str = Field("", description="How estimate follows from counts, in words and symbols.")
+
+
+class Curve(_Part):
+    """A line to draw: x, y and a band around y, all of one length."""
+
+    name: Literal["roc", "success_against_queries", "precision_recall"]
+    x: list[float]
+    y: list[float]
+    lower: list[float] = Field(default_factory=list)
+    upper: list[float] = Field(default_factory=list)
+
+
+class Cell(_Part):
+    """One attack x access x policy (x attribute x what the adversary has seen) x subgroup."""
+
+    id: str = Field(
+        description="Stable name, e.g. 'attribute/map/scores/label/round-2/affairs/all'."
+    )
+    attack: str
+    family: str
+    access: str = Field(description="The strongest channel the attack was given, lower case.")
+    seen: str = Field(description="What the adversary had seen: nothing, y, label, scores.")
+    policy: str = Field(description="Name of one of the record's policies.")
+    attribute: str | None = Field(None, description="Hidden column(s), joined by '+'.")
+    subgroup: str = "all"
+    declared: bool = Field(description="In the family that was declared beforehand (Holm).")
+    primary: Figure = Field(description="The figure the verdict hangs on.")
+    gain: Figure | None = Field(None, description="Attack minus max(prior, imputation), members.")
+    baseline: Figure | None = Field(None, description="The same task without the model.")
+    training_leak: Figure | None = Field(None, description="Members minus non-members.")
+    population_inference: Figure | None = Field(None, description="Non-members minus imputation.")
+    figures: list[Figure] = Field(default_factory=list, description="Everything else measured.")
+    curves: list[Curve] = Field(default_factory=list)
+    p_value: float | None = None
+    p_adjusted: float | None = Field(None, description="Holm for declared, BH for exploratory.")
+    minimum_detectable_effect: float | None = None
+    tolerance: float
+    tier: Tier
+    verdict: Verdict
+    why: str = Field(description="One sentence: why this verdict.")
+    harm: str | None = Field(None, description="Declared harm class of the sensitive column.")
+    queries: int = Field(description="Rows asked of the target.")
+    settings: dict[str, Any] = Field(default_factory=dict)
+    notes: dict[str, Any] = Field(default_factory=dict)
+    source: str = ""
+
+
+class Control(_Part):
+    """A check of the audit itself."""
+
+    name: str
+    kind: Literal["positive", "negative"]
+    what: str = Field(description="What was planted, or what must stay silent.")
+    figure: Figure | None
+    passed: bool
+    why: str
+
+
+class NotRun(_Part):
+    """Something that was not measured, and why."""
+
+    what: str
+    why: str
+    kind: Literal["not exposed", "not enough knowledge", "budget", "failed", "not chosen"]
+
+
+class Person(_Part):
+    """A person most exposed, under a pseudonym that only the model's owner can resolve."""
+
+    pseudonym: str
+    cell: str
+    selected_score: float | None = Field(description="On the first split.")
+    confirmed: bool = Field(description="Still exposed on the second split.")
+    detail: str = ""
+
+
+class PolicyEntry(_Part):
+    """A policy under audit and what it costs."""
+
+    name: str
+    digest: str
+    defences: list[dict[str, Any]]
+    utility: list[Figure] = Field(default_factory=list, description="Before and after figures.")
+
+
+class ModelEntry(_Part):
+    """The model under audit."""
+
+    name: str
+    owner: str
+    kind: str
+    task: Literal["classification", "regression"]
+    digest: str
+    classes: list[str] = Field(default_factory=list)
+    train_score: float | None = None
+    test_score: float | None = None
+    score_name: str = "accuracy"
+
+
+class DataEntry(_Part):
+    """The data that the audit used."""
+
+    digest: str
+    n_members: int
+    n_non_members: int
+    n_auxiliary: int
+    columns: list[str]
+    sensitive: dict[str, str] = Field(description="Sensitive column -> declared harm class.")
+    target: str
+    warnings: list[str] = Field(default_factory=list)
+
+
+class RunEntry(_Part):
+    """When, where and at what cost: the part that differs from run to run, outside the digest."""
+
+    started_at: str
+    finished_at: str | None = None
+    complete: bool
+    reticent_version: str
+    python_version: str
+    cpu_s: float | None = None
+    wall_s: float | None = None
+    cpu_s_by_cell: dict[str, float] = Field(default_factory=dict)
+    reused: int = Field(0, description="Finished pieces of work taken over from an earlier run.")
+
+
+class Record(_Part):
+    """Everything that one audit measured."""
+
+    schema_version: Literal[1] = 1
+    digest: str = Field("", description="SHA-256 of this record without `run` and `digest`.")
+    config_digest: str
+    config_path: str | None = Field(None, description="As given, relative to the repository.")
+    seed: int
+    confidence: float
+    tolerance: float
+    model: ModelEntry
+    data: DataEntry
+    policies: list[PolicyEntry]
+    cells: list[Cell]
+    controls: list[Control]
+    not_run: list[NotRun]
+    people: list[Person] = Field(default_factory=list)
+    chains: list[dict[str, Any]] = Field(default_factory=list)
+    tier: Tier
+    verdict: Verdict
+    exit_code: Literal[0, 1, 2, 3]
+    statement: str = Field(description="The one paragraph that may be quoted.")
+    records: list[dict[str, Any]] | None = Field(
+        None, description="Sensitive values; only with --include-records."
+    )
+    run: RunEntry

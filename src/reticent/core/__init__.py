@@ -1,0 +1,68 @@
+"""The vocabulary: plain frozen data shared by every other module."""
+
+from reticent.core.answers import Answer, check_raw
+from reticent.core.channels import NO_CHANNEL, Channel, Family, Seen
+from reticent.core.claims import (
+    ArtefactClaim,
+    AttributeClaim,
+    Claim,
+    ExtractionClaim,
+    MembershipClaim,
+    RangeClaim,
+    RecordClaim,
+)
+from reticent.core.errors import (
+    BadAnswer,
+    BadInput,
+    BadPolicy,
+    BadRecord,
+    BudgetSpent,
+    NotEnoughKnowledge,
+    NotExposed,
+    ReticentError,
+    UntrustedFile,
+)
+from reticent.core.inputs import canonical_cell, canonical_rows, repeat, stack, take
+from reticent.core.leakage import Leakage
+from reticent.core.records import Candidates, Domain, Domains, Population
+from reticent.core.types import Bools, Column, Floats, Inputs, Ints
+
+__all__ = [
+    "NO_CHANNEL",
+    "Answer",
+    "ArtefactClaim",
+    "AttributeClaim",
+    "BadAnswer",
+    "BadInput",
+    "BadPolicy",
+    "BadRecord",
+    "Bools",
+    "BudgetSpent",
+    "Candidates",
+    "Channel",
+    "Claim",
+    "Column",
+    "Domain",
+    "Domains",
+    "ExtractionClaim",
+    "Family",
+    "Floats",
+    "Inputs",
+    "Ints",
+    "Leakage",
+    "MembershipClaim",
+    "NotEnoughKnowledge",
+    "NotExposed",
+    "Population",
+    "RangeClaim",
+    "RecordClaim",
+    "ReticentError",
+    "Seen",
+    "UntrustedFile",
+    "canonical_cell",
+    "canonical_rows",
+    "check_raw",
+    "repeat",
+    "stack",
+    "take",
+]

@@ -1,0 +1,101 @@
+"""What an endpoint says, before or after a policy."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reticent.core.channels import NO_CHANNEL, Channel
+from reticent.core.errors import BadAnswer
+from reticent.core.types import Floats, Ints
+
+SUM_TOL = 1e-3  # float32 servers and text rounding stay well inside
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Answer:
+    """Answers to n questions; a field is None when the endpoint does not have it.
+
+    Attributes:
+        labels: (n,) class index, -1 where the endpoint abstained.
+        scores: (n, k) class probabilities, NaN where an entry is withheld.
+        values: (n,) a regressor's output in the target's unit, NaN where withheld.
+    """
+
+    labels: Ints | None = None
+    scores: Floats | None = None
+    values: Floats | None = None
+
+    def __len__(self) -> int:
+        for part in (self.labels, self.scores, self.values):
+            if part is not None:
+                return len(part)
+        return 0
+
+    def only(self, channels: Channel) -> "Answer":
+        """Return this answer without the parts that no open channel carries."""
+        return Answer(
+            labels=self.labels if Channel.LABEL & channels else None,
+            scores=self.scores if (Channel.SCORES | Channel.TOP_K) & channels else None,
+            values=self.values if Channel.VALUE & channels else None,
+        )
+
+    def take(self, index: Ints) -> "Answer":
+        """Return the answers to the questions named by `index`."""
+        return Answer(
+            labels=None if self.labels is None else self.labels[index],
+            scores=None if self.scores is None else self.scores[index],
+            values=None if self.values is None else self.values[index],
+        )
+
+    @property
+    def channels(self) -> Channel:
+        """Return the channels that this answer fills (full scores count as TOP_K too)."""
+        found = NO_CHANNEL
+        if self.labels is not None:
+            found |= Channel.LABEL
+        if self.scores is not None:
+            found |= Channel.SCORES | Channel.TOP_K
+        if self.values is not None:
+            found |= Channel.VALUE
+        return found
+
+
+def check_raw(answer: Answer, *, questions: int, model: str) -> Answer:
+    """Return a raw model's answer if it is one.
+
+    Raises: BadAnswer for a wrong number of rows, NaN, infinite values, probabilities outside
+    [0, 1], or rows that do not sum to 1 within `SUM_TOL`.
+    """
+    if len(answer) != questions:
+        raise BadAnswer(
+            f"{model} gave {len(answer)} answers to {questions} questions.",
+            way_out="One answer a row is needed.",
+        )
+    if answer.values is not None and not np.isfinite(answer.values).all():
+        row = int(np.flatnonzero(~np.isfinite(answer.values))[0])
+        raise BadAnswer(
+            f"{model} answered {answer.values[row]} to row {row}; values must be finite.",
+            way_out="Impute or drop the rows that the model cannot answer.",
+        )
+    if answer.scores is not None:
+        _check_probabilities(answer.scores, model)
+    return answer
+
+
+def _check_probabilities(p: Floats, model: str) -> None:
+    bad = ~(np.isfinite(p) & (p >= -SUM_TOL) & (p <= 1 + SUM_TOL)).all(axis=1)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise BadAnswer(
+            f"{model} answered {p[row].tolist()} to row {row}; probabilities must be numbers in "
+            "[0, 1].",
+            way_out="Wrap the model so that it returns class probabilities, or expose labels only.",
+        )
+    off = np.abs(p.sum(axis=1) - 1) > SUM_TOL
+    if off.any():
+        row = int(np.flatnonzero(off)[0])
+        raise BadAnswer(
+            f"{model} answered {p[row].tolist()} to row {row}, which sums to {p[row].sum():.6g}; "
+            "probabilities must sum to 1.",
+            way_out="Normalise them in the model, or expose labels only.",
+        )

@@ -1,0 +1,100 @@
+"""The output policy: read by the auditor and by the guard, owned by neither."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from reticent.core import Answer, BadPolicy, Channel, Inputs, canonical_rows
+from reticent.defences import Defence, Keyed, defence_kinds
+
+ENCODING = "reticent-policy-v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """An ordered, immutable chain of defences. It holds no secret."""
+
+    defences: tuple[Defence, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Return the name of this exact policy: SHA-256 of its canonical encoding, in hex."""
+        return hashlib.sha256(self.encode()).hexdigest()
+
+    def exposes(self, channels: Channel) -> Channel:
+        """Return what is left of `channels`; never more."""
+        return reduce(lambda open_, step: step.narrows(open_), self.defences, channels)
+
+    def apply(self, answer: Answer, x: Inputs, *, secret: bytes = b"") -> Answer:
+        """Return the answer to questions `x` as a caller gets it. Pure."""
+        known: list[list[bytes]] = []
+
+        def rows() -> list[bytes]:
+            if not known:
+                known.append(canonical_rows(x))
+            return known[0]
+
+        for i, step in enumerate(self.defences):
+            answer = step.apply(answer, Keyed(secret, rows, i))
+        return answer
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Return the chain as plain data: one mapping a defence, `kind` and its settings."""
+        return [{"kind": d.kind, **_settings(d)} for d in self.defences]
+
+    @classmethod
+    def from_list(cls, steps: Sequence[Mapping[str, Any]]) -> "Policy":
+        """Return the policy that `to_list` described.
+
+        Raises: BadPolicy naming the step, the value and the rule.
+        """
+        return cls(tuple(_defence(i, step) for i, step in enumerate(steps)))
+
+    def encode(self) -> bytes:
+        """Return the canonical encoding: sorted JSON, ASCII, no spaces."""
+        body = {"defences": self.to_list(), "encoding": ENCODING}
+        return json.dumps(
+            body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+        ).encode("ascii")
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> "Policy":
+        """Return the policy that `encode` wrote.
+
+        Raises: BadPolicy if the bytes are no policy of this version.
+        """
+        try:
+            body = json.loads(encoded)
+            version, steps = body["encoding"], body["defences"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadPolicy(
+                f"These {len(encoded)} bytes are no encoded policy ({error})."
+            ) from error
+        if version != ENCODING:
+            raise BadPolicy(
+                f"The policy is encoded as {version!r}; this version reads {ENCODING!r}.",
+                way_out="Use the version of Reticent that wrote it.",
+            )
+        return cls.from_list(steps)
+
+
+def _settings(defence: Defence) -> dict[str, Any]:
+    return dataclasses.asdict(defence)  # type: ignore[call-overload,no-any-return]
+
+
+def _defence(i: int, step: Mapping[str, Any]) -> Defence:
+    kinds = defence_kinds()
+    kind = step.get("kind") if isinstance(step, Mapping) else None
+    if kind not in kinds:
+        raise BadPolicy(
+            f"Step {i + 1} of the policy has kind {kind!r}; it must be one of {sorted(kinds)}."
+        )
+    settings = {name: value for name, value in step.items() if name != "kind"}
+    try:
+        return kinds[kind](**settings)
+    except (TypeError, ValueError) as error:
+        raise BadPolicy(f"Step {i + 1} of the policy ({kind}): {error}") from error

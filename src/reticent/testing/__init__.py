@@ -1,0 +1,1 @@
+"""Targets whose leakage is known exactly; shipped, so plug-ins can use them."""
