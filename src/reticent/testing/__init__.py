@@ -1,1 +1,5 @@
-"""Targets whose leakage is known exactly; shipped, so plug-ins can use them."""
+"""Planted leaks of known size, and the conformance tests that every plug-in can run."""
+
+from reticent.testing.planted import Planted, plant_membership
+
+__all__ = ["Planted", "plant_membership"]
