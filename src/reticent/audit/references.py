@@ -53,7 +53,7 @@ def train(
     recipes: Sequence[Recipe],
     *,
     data_digest: str,
-    store: Store = Store(),
+    store: Store | None = None,
     jobs: int = 1,
     stage: str = "references",
     listen: Listener = silent,
@@ -73,6 +73,7 @@ def train(
 
     Raises: BadInput if a model cannot be trained; models that are ready stay in the store.
     """
+    store = store or Store()
     keys = [
         key_of(
             piece="reference",

@@ -1,0 +1,219 @@
+"""What will be measured, and what will not and why, before anything is asked."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reticent.attacks import Attack
+from reticent.audit.experiment import Experiment
+from reticent.audit.record import NotRun
+from reticent.core import BadInput, Channel, Family, Seen
+
+LEVELS = {
+    "weights": Channel.WEIGHTS,
+    "scores": Channel.SCORES | Channel.TOP_K | Channel.LABEL,
+    "top_k": Channel.TOP_K | Channel.LABEL,
+    "label": Channel.LABEL,
+    "value": Channel.VALUE,
+}
+RECORD_COLUMNS = 3  # a record counts as rebuilt when this many hidden columns are right at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One attack at one access level through one policy, against one thing it wants.
+
+    Attributes:
+        attack: its name on the shelf.
+        family: what it is after.
+        level: the strongest channel it is given, a key of `LEVELS`.
+        policy: name of one of the experiment's policies.
+        seen: what the adversary has seen of the person.
+        hidden: the columns that it wants; empty where the record is known.
+        declared: in the family of tests that Holm's correction covers.
+    """
+
+    attack: str
+    family: Family
+    level: str
+    policy: str
+    seen: Seen
+    hidden: tuple[str, ...] = ()
+    declared: bool = True
+
+    @property
+    def id(self) -> str:
+        """Return the stable name of the cell that this task fills."""
+        wanted = ["+".join(self.hidden)] if self.hidden else []
+        parts = [self.family, self.attack, self.level, self.seen, self.policy, *wanted, "all"]
+        return "/".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run and what not."""
+
+    tasks: tuple[Task, ...]
+    not_run: tuple[NotRun, ...]
+
+
+def draw_up(
+    experiment: Experiment,
+    shelf: Mapping[str, Attack],
+    *,
+    only: Iterable[str] = (),
+    declared: Iterable[str] = (),
+) -> Plan:
+    """Return every meaningful task for the experiment.
+
+    Args:
+        experiment: what is audited.
+        shelf: the attacks by name, with their settings.
+        only: names to run; empty for those that the experiment chose.
+        declared: names of policies whose cells form the declared family; default: the first.
+
+    Raises: BadInput for an attack that is not on the shelf.
+    """
+    chosen = _chosen(experiment, shelf, only)
+    family = set(declared) or {next(iter(experiment.policies))}
+    tasks: list[Task] = []
+    skipped: list[NotRun] = []
+    for name, attack in shelf.items():
+        if attack.accepts == Channel(0):
+            continue  # asks nothing: it is a baseline and stands beside every cell
+        if name not in chosen:
+            skipped.append(NotRun(what=name, why="Not chosen for this audit.", kind="not chosen"))
+            continue
+        found, why = _tasks_of(experiment, attack, family)
+        tasks += found
+        skipped += why
+    return Plan(tasks=tuple(tasks), not_run=tuple(skipped))
+
+
+def _chosen(experiment: Experiment, shelf: Mapping[str, Attack], only: Iterable[str]) -> set[str]:
+    asked = list(only) or [a for a in experiment.attacks if a != "all"] or list(shelf)
+    for name in [*asked, *experiment.exclude]:
+        if name not in shelf:
+            raise BadInput(
+                f"There is no attack {name!r}; the shelf holds {sorted(shelf)}.",
+                way_out="See `reticent attacks`.",
+            )
+    return set(asked) - set(experiment.exclude)
+
+
+def levels(experiment: Experiment, policy: str) -> list[str]:
+    """Return the access levels that a policy leaves open, strongest first."""
+    offered = experiment.exposed & experiment.target.channels
+    left = experiment.policies[policy].exposes(offered & ~Channel.WEIGHTS)
+    found = [
+        level
+        for level, needed in (
+            ("scores", Channel.SCORES),
+            ("top_k", Channel.TOP_K),
+            ("label", Channel.LABEL),
+            ("value", Channel.VALUE),
+        )
+        if needed & left
+    ]
+    if "scores" in found and "top_k" in found:
+        found.remove("top_k")  # full scores contain the top k
+    return found
+
+
+def _tasks_of(
+    experiment: Experiment, attack: Attack, family: set[str]
+) -> tuple[list[Task], list[NotRun]]:
+    lacking = _lacking(experiment, attack)
+    if lacking:
+        return [], [NotRun(what=attack.name, why=lacking, kind="not enough knowledge")]
+    tasks: list[Task] = []
+    for policy, level in _doors(experiment, attack):
+        for seen, hidden in _wants(experiment, attack, level):
+            tasks.append(
+                Task(
+                    attack=attack.name,
+                    family=attack.family,
+                    level=level,
+                    policy=policy,
+                    seen=seen,
+                    hidden=hidden,
+                    declared=policy in family and attack.family is not Family.EXTRACTION,
+                )
+            )
+    if tasks:
+        return tasks, []
+    wanted = "/".join(c.name or "" for c in attack.accepts)
+    why = f"It needs {wanted}, which this model or its policies do not expose."
+    if not _sensitive_enough(experiment, attack):
+        why = "No column is declared sensitive, so there is nothing to guess."
+    return [], [NotRun(what=attack.name, why=why, kind="not exposed")]
+
+
+def _doors(experiment: Experiment, attack: Attack) -> list[tuple[str, str]]:
+    """Return the (policy, level) pairs that this attack goes through."""
+    first = next(iter(experiment.policies))
+    doors: list[tuple[str, str]] = []
+    if Channel.WEIGHTS & attack.accepts & experiment.exposed & experiment.target.channels:
+        doors.append((first, "weights"))  # once: no policy stands before open weights
+    for policy in experiment.policies:
+        open_levels = levels(experiment, policy)
+        for level in open_levels:
+            own = {
+                "scores": Channel.SCORES,
+                "top_k": Channel.TOP_K,
+                "label": Channel.LABEL,
+                "value": Channel.VALUE,
+            }[level]
+            if not own & attack.accepts:
+                continue
+            # Labels are the same under every policy that answers: asked once, and wherever
+            # they are all there is.
+            if level == "label" and policy != first and open_levels != ["label"]:
+                continue
+            doors.append((policy, level))
+    return doors
+
+
+def _wants(
+    experiment: Experiment, attack: Attack, level: str
+) -> list[tuple[Seen, tuple[str, ...]]]:
+    if attack.family is Family.ATTRIBUTE:
+        groups = [(s.column,) for s in experiment.sensitive] + list(experiment.hidden_together)
+        return [(seen, group) for group in groups for seen in _seen(experiment, level)]
+    if attack.family is Family.RECORD:
+        group = record_columns(experiment)
+        return [(Seen.Y, group)] if group else []
+    return [(Seen.Y, ())]
+
+
+def _seen(experiment: Experiment, level: str) -> list[Seen]:
+    if level == "scores" or level == "top_k":
+        return list(experiment.seen)
+    return [s for s in experiment.seen if s is not Seen.SCORES]
+
+
+def record_columns(experiment: Experiment) -> tuple[str, ...]:
+    """Return the columns that a record attack has to rebuild: the sensitive ones and some more."""
+    sensitive = [s.column for s in experiment.sensitive]
+    if not sensitive:
+        return ()
+    more = [c for c in experiment.columns if c not in sensitive and c in experiment.domains]
+    return tuple([*sensitive, *more][: max(RECORD_COLUMNS, len(sensitive))])
+
+
+def _sensitive_enough(experiment: Experiment, attack: Attack) -> bool:
+    return attack.family not in (Family.ATTRIBUTE, Family.RECORD) or bool(experiment.sensitive)
+
+
+def _lacking(experiment: Experiment, attack: Attack) -> str:
+    if "population" in attack.wants and experiment.auxiliary is None:
+        return "The adversary has no auxiliary records; set data.auxiliary."
+    if "references" in attack.wants and (
+        experiment.trainer is None or experiment.reference_models < 2
+    ):
+        return (
+            "The adversary can train no reference models; set model.reference and at least 2 "
+            "adversary.reference_models."
+        )
+    if "shadows" in attack.wants and (experiment.trainer is None or experiment.auxiliary is None):
+        return "Shadow models take auxiliary records and a model.reference that can be trained."
+    return ""
