@@ -1,6 +1,7 @@
 """Who has asked how much."""
 
 from collections import Counter
+from operator import index
 from threading import Lock
 
 from reticent.core import BudgetSpent
@@ -14,6 +15,8 @@ class QueryLedger:
     """
 
     def __init__(self, query_budget: int | None = None) -> None:
+        if query_budget is not None and query_budget < 0:
+            raise ValueError(f"query_budget is {query_budget}; it must be 0 or more, or None.")
         self._query_budget = query_budget
         self._spent: Counter[str] = Counter()
         self._lock = Lock()
@@ -21,8 +24,12 @@ class QueryLedger:
     def charge(self, identity: str, queries: int) -> None:
         """Book `queries` for `identity`, all or nothing.
 
-        Raises: BudgetSpent, which books nothing.
+        Raises: BudgetSpent, which books nothing; ValueError for fewer than no queries, which
+            would be a refund.
         """
+        queries = index(queries)  # a numpy integer would overflow in time
+        if queries < 0:
+            raise ValueError(f"{identity!r} asked for {queries} queries; it must be 0 or more.")
         with self._lock:
             spent = self._spent[identity]
             if self._query_budget is not None and spent + queries > self._query_budget:

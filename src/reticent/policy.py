@@ -1,9 +1,10 @@
 """The output policy: read by the auditor and by the guard, owned by neither."""
 
 import dataclasses
+import difflib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -19,6 +20,9 @@ class Policy:
     """An ordered, immutable chain of defences. It holds no secret."""
 
     defences: tuple[Defence, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "defences", tuple(self.defences))
 
     @property
     def digest(self) -> str:
@@ -52,6 +56,11 @@ class Policy:
 
         Raises: BadPolicy naming the step, the value and the rule.
         """
+        if isinstance(steps, (str, bytes, Mapping)) or not isinstance(steps, Sequence):
+            raise BadPolicy(
+                f"The policy is {steps!r}; it must be a list of steps.",
+                way_out='Write it as [{kind = "round", digits = 2}], or [] for no defence.',
+            )
         return cls(tuple(_defence(i, step) for i, step in enumerate(steps)))
 
     def encode(self) -> bytes:
@@ -69,10 +78,13 @@ class Policy:
         """
         try:
             body = json.loads(encoded)
-            version, steps = body["encoding"], body["defences"]
-        except (ValueError, KeyError, TypeError) as error:
+            version, steps = body.pop("encoding"), body.pop("defences")
+            if body:
+                raise ValueError(f"unknown entries {sorted(body)}")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BadPolicy(
-                f"These {len(encoded)} bytes are no encoded policy ({error})."
+                f"These {len(encoded)} bytes are no encoded policy ({error}).",
+                way_out="Encode the policy again with Policy.encode().",
             ) from error
         if version != ENCODING:
             raise BadPolicy(
@@ -83,18 +95,41 @@ class Policy:
 
 
 def _settings(defence: Defence) -> dict[str, Any]:
-    return dataclasses.asdict(defence)  # type: ignore[call-overload,no-any-return]
+    """Return a defence's settings as JSON has them: tuples as lists."""
+    settings = dataclasses.asdict(defence)  # type: ignore[call-overload]  # every defence is one
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
 
 
 def _defence(i: int, step: Mapping[str, Any]) -> Defence:
     kinds = defence_kinds()
     kind = step.get("kind") if isinstance(step, Mapping) else None
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise BadPolicy(
-            f"Step {i + 1} of the policy has kind {kind!r}; it must be one of {sorted(kinds)}."
+            f"Step {i + 1} of the policy has kind {kind!r}; it must be one of {sorted(kinds)}.",
+            way_out=_did_you_mean(kind, kinds),
         )
     settings = {name: value for name, value in step.items() if name != "kind"}
+    known = [f.name for f in dataclasses.fields(kinds[kind])]  # type: ignore[arg-type]  # as above
+    for name in settings:
+        if name not in known:
+            raise BadPolicy(
+                f"Step {i + 1} of the policy ({kind}) has no setting {name!r}; it has {known}.",
+                way_out=_did_you_mean(name, known),
+            )
     try:
         return kinds[kind](**settings)
     except (TypeError, ValueError) as error:
-        raise BadPolicy(f"Step {i + 1} of the policy ({kind}): {error}") from error
+        raise BadPolicy(
+            f"Step {i + 1} of the policy ({kind}): {_plain_words(error)}",
+            way_out=f"Settings of {kind}: {', '.join(known) or 'none'}.",
+        ) from error
+
+
+def _did_you_mean(found: object, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(found), list(known), n=1)
+    return f"Did you mean {close[0]!r}?" if close else ""
+
+
+def _plain_words(error: Exception) -> str:
+    """Return the error without Python's name for the constructor."""
+    return str(error).split("__init__() ")[-1]

@@ -6,7 +6,7 @@ import numpy as np
 
 from reticent.core.channels import NO_CHANNEL, Channel
 from reticent.core.errors import BadAnswer
-from reticent.core.types import Floats, Ints
+from reticent.core.types import Column, Floats, Ints
 
 SUM_TOL = 1e-3  # float32 servers and text rounding stay well inside
 
@@ -63,14 +63,22 @@ class Answer:
 def check_raw(answer: Answer, *, questions: int, model: str) -> Answer:
     """Return a raw model's answer if it is one.
 
-    Raises: BadAnswer for a wrong number of rows, NaN, infinite values, probabilities outside
-    [0, 1], or rows that do not sum to 1 within `SUM_TOL`.
+    Raises: BadAnswer for a wrong number of rows or dimensions, NaN, infinite values,
+    probabilities outside [0, 1], or rows that do not sum to 1 within `SUM_TOL`.
     """
-    if len(answer) != questions:
+    parts = (
+        ("labels", answer.labels, 1),
+        ("scores", answer.scores, 2),
+        ("values", answer.values, 1),
+    )
+    given = [(name, part, ndim) for name, part, ndim in parts if part is not None]
+    if not given:
         raise BadAnswer(
-            f"{model} gave {len(answer)} answers to {questions} questions.",
-            way_out="One answer a row is needed.",
+            f"{model} answered nothing to {questions} questions.",
+            way_out="A label, class probabilities or a value is needed for every row.",
         )
+    for name, part, ndim in given:
+        _check_shape(part, name, ndim, questions, model)
     if answer.values is not None and not np.isfinite(answer.values).all():
         row = int(np.flatnonzero(~np.isfinite(answer.values))[0])
         raise BadAnswer(
@@ -80,6 +88,21 @@ def check_raw(answer: Answer, *, questions: int, model: str) -> Answer:
     if answer.scores is not None:
         _check_probabilities(answer.scores, model)
     return answer
+
+
+def _check_shape(part: Column, name: str, ndim: int, questions: int, model: str) -> None:
+    if part.ndim != ndim or part.dtype.kind not in "biuf":
+        raise BadAnswer(
+            f"{model} gave {name} of shape {part.shape} and type {part.dtype}; numbers in "
+            f"{ndim} dimension{'s' * (ndim > 1)} are needed.",
+            way_out="Wrap the model so that it answers each row with a number, or with one "
+            "probability a class.",
+        )
+    if len(part) != questions:
+        raise BadAnswer(
+            f"{model} gave {len(part)} answers to {questions} questions.",
+            way_out="One answer a row is needed.",
+        )
 
 
 def _check_probabilities(p: Floats, model: str) -> None:

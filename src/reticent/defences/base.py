@@ -40,7 +40,8 @@ class Keyed:
             for row in self.rows()
         ]
         raw = np.frombuffer(b"".join(blocks), dtype="<u8").reshape(len(blocks), width)
-        return ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+        # 52 bits, not 53: with one more, adding the half rounds the greatest draw up to 1.
+        return ((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
 
 class Defence(Protocol):

@@ -1,0 +1,33 @@
+"""Answer with the class alone."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from reticent.core import Answer, BadPolicy, Channel
+from reticent.defences._settings import refuse_values
+from reticent.defences.base import Keyed
+
+
+@dataclass(frozen=True, slots=True)
+class HardLabel:
+    """Drop every score; the model's label is all that is left."""
+
+    kind: ClassVar[str] = "hard_label"
+    keyed: ClassVar[bool] = False
+
+    def narrows(self, channels: Channel) -> Channel:
+        """Leave LABEL, and TIMING, which no change to an answer can shut."""
+        return channels & (Channel.LABEL | Channel.TIMING)
+
+    def apply(self, answer: Answer, noise: Keyed) -> Answer:
+        """Return the labels alone.
+
+        Raises: BadPolicy if the model is a regressor or gives no labels.
+        """
+        refuse_values(self.kind, answer)
+        if answer.labels is None:
+            raise BadPolicy(
+                "The policy has a hard_label step, but the model gives no labels.",
+                way_out="Wrap the model so that it answers with labels, or leave the step out.",
+            )
+        return Answer(labels=answer.labels)

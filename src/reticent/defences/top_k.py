@@ -1,0 +1,49 @@
+"""Show the best few classes."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from reticent.core import Answer, Channel
+from reticent.defences._settings import refuse_values, whole
+from reticent.defences.base import Keyed
+
+MOST_CLASSES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TopK:
+    """Withhold all but the `k` highest class scores of a row; labels pass as they are.
+
+    Of equal scores the earlier class is shown. With k = classes - 1 the withheld score follows by
+    subtraction from 1.
+
+    Attributes:
+        k: scores shown a row, 1 or more.
+    """
+
+    kind: ClassVar[str] = "top_k"
+    keyed: ClassVar[bool] = False
+
+    k: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k", whole("k", self.k, low=1, high=MOST_CLASSES))
+
+    def narrows(self, channels: Channel) -> Channel:
+        """Shut SCORES and LOGITS; TOP_K is left."""
+        return channels & ~(Channel.SCORES | Channel.LOGITS)
+
+    def apply(self, answer: Answer, noise: Keyed) -> Answer:
+        """Return the answer with NaN for every score but the `k` highest.
+
+        Raises: BadPolicy if the model is a regressor.
+        """
+        refuse_values(self.kind, answer)
+        if answer.scores is None:
+            return answer
+        best = np.argsort(-answer.scores, axis=1, kind="stable")[:, : self.k]  # NaN sorts last
+        shown = np.full_like(answer.scores, np.nan)
+        np.put_along_axis(shown, best, np.take_along_axis(answer.scores, best, axis=1), axis=1)
+        return Answer(labels=answer.labels, scores=shown)
