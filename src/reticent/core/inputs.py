@@ -55,7 +55,7 @@ def repeat(x: Inputs, times: int) -> Inputs:
     return take(x, np.tile(np.arange(len(x)), times))
 
 
-def canonical_rows(x: Inputs | Sequence[Any]) -> list[bytes]:
+def canonical_rows(x: "Inputs | Sequence[Any]") -> list[bytes]:
     """Return one byte string a row, equal exactly when the rows are equal as inputs.
 
     `x` is a table, an array, or rows as JSON has them (lists of cells, nested for an array of
@@ -97,8 +97,8 @@ def canonical_cell(value: object) -> bytes:
         return _number(value)
     if type(value).__repr__ is object.__repr__ or isinstance(value, (list, tuple, dict, set)):
         raise BadInput(
-            f"A cell holds {value!r:.80}, a {type(value).__name__}; a model's inputs must be numbers, "
-            "texts, times or nothing.",
+            f"A cell holds {value!r:.80}, a {type(value).__name__}; a model's inputs must be "
+            "numbers, texts, times or nothing.",
             way_out="Turn it into one of these before the model is asked.",
         )
     return _sized(_OTHER, f"{type(value).__name__}:{value!r}")

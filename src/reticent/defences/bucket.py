@@ -1,6 +1,7 @@
 """Answer with the middle of a coarse interval."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -40,9 +41,7 @@ class Bucket:
             raise ValueError(
                 f"edges is {list(edges)} and count is {count}; give one of the two, not both."
             )
-        if edges and (
-            len(edges) < 2 or any(b <= a for a, b in zip(edges, edges[1:], strict=False))
-        ):
+        if edges and (len(edges) < 2 or any(b <= a for a, b in pairwise(edges))):
             raise ValueError(
                 f"edges is {list(edges)}; it must hold two or more increasing numbers."
             )

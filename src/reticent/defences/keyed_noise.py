@@ -68,7 +68,8 @@ class KeyedNoise:
         """
         if self.distribution == "laplace":
             centred = noise.uniforms(width) - 0.5
-            return -self.scale * np.sign(centred) * np.log1p(-2 * np.abs(centred))
+            draw: Floats = -np.sign(centred) * np.log1p(-2 * np.abs(centred))
+            return self.scale * draw
         u = noise.uniforms(2 * width)
-        radius, angle = np.sqrt(-2 * np.log(u[:, :width])), 2 * np.pi * u[:, width:]
-        return self.scale * radius * np.cos(angle)
+        draw = np.sqrt(-2 * np.log(u[:, :width])) * np.cos(2 * np.pi * u[:, width:])
+        return self.scale * draw
