@@ -1,0 +1,85 @@
+"""The commands put together, and the one place where every error ends."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from reticent import __version__
+from reticent.cli.attacks import attacks
+from reticent.cli.audit import audit
+from reticent.cli.demo import demo
+from reticent.cli.exits import ExitCode, complain
+from reticent.cli.explain import explain
+from reticent.cli.init import init
+from reticent.cli.report import report
+from reticent.cli.schema import schema
+from reticent.cli.verify import verify
+
+COMMANDS = (init, audit, demo, report, verify, explain, attacks, schema)
+
+#: Typer's error for a command line it cannot use. It has no public name of its own.
+UsageError = typer.BadParameter.__mro__[1]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"reticent {__version__}")
+        raise typer.Exit()
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Measure what a model reveals about the people it was trained on.
+
+    Exit codes: 0 nothing found at the stated power, 1 finding, 2 inconclusive, 3 a control
+    failed, 4 bad input or configuration, 130 stopped with Ctrl-C.
+    """
+
+
+def application() -> typer.Typer:
+    """Return the command line, not yet run."""
+    app = typer.Typer(
+        name="reticent",
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+    app.callback()(_root)
+    for command in COMMANDS:
+        app.command()(command)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    command = "reticent"
+    try:
+        main = typer.main.get_command(application())
+        if arguments and arguments[0] in {known.__name__ for known in COMMANDS}:
+            command = f"reticent {arguments[0]}"
+        code = main(args=list(arguments), prog_name="reticent", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except UsageError as error:
+        return _usage(error, command=command)
+    except typer.Abort:
+        sys.stderr.write("Stopped.\n")
+        return ExitCode.STOPPED
+    except BrokenPipeError:  # `reticent attacks | head`: the reader has had enough
+        sys.stderr.close()
+        return ExitCode.NOTHING_FOUND
+    except Exception as error:
+        return complain(error, command=command)
+
+
+def _usage(error: Exception, *, command: str) -> ExitCode:
+    said = error.format_message()  # type: ignore[attr-defined]  # Typer's own, see UsageError
+    if said:
+        sys.stderr.write(f"{command}: {said}\n  What to do: {command} --help\n")
+    return ExitCode.BAD_INPUT

@@ -1,0 +1,89 @@
+"""`reticent audit`: measure what reticent.toml declares."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reticent.cli.paths import OUT
+
+if TYPE_CHECKING:
+    from reticent.cli.measuring import Wish
+
+
+def audit(
+    config: Annotated[Path, typer.Argument(help="The reticent.toml.")],
+    out: Annotated[Path, typer.Option(help="Directory for the results.")] = OUT,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes to work with.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Use this seed, not the configured one.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from what an earlier run left in --out.")
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ATTACK", help="Run only this attack; may be given several times."),
+    ] = None,
+    trust_model_file: Annotated[
+        bool,
+        typer.Option(
+            "--trust-model-file",
+            help="Load a pickle or joblib file. Such a file runs any code its author put in.",
+        ),
+    ] = False,
+    include_records: Annotated[
+        bool,
+        typer.Option("--include-records", help="Write sensitive values into the record."),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a summary as JSON for a script.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but errors and --json.")
+    ] = False,
+) -> None:
+    """Attack the model as reticent.toml declares.
+
+    Writes record.json, report.html, report.md, report.sarif and junit.xml into --out.
+
+    Exit codes: 0 nothing found at the stated power, 1 finding, 2 inconclusive, 3 a control
+    failed, 4 bad input or configuration, 130 stopped with Ctrl-C (go on with --resume).
+    """
+    from reticent.cli.measuring import Wish, measure
+    from reticent.cli.summary import as_data, print_summary
+
+    wish = Wish(
+        config=config,
+        out=out,
+        jobs=jobs,
+        seed=seed,
+        resume=resume,
+        only=only or [],
+        trust_model_file=trust_model_file,
+        include_records=include_records,
+        quiet=quiet,
+    )
+    record = measure(wish, again=_again(wish))
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(as_data(record, out), indent=2))
+    elif not quiet:
+        print_summary(record, out)
+    raise typer.Exit(record.exit_code)
+
+
+def _again(wish: "Wish") -> str:
+    words = ["reticent", "audit", str(wish.config), "--out", str(wish.out), "--resume"]
+    words += [word for name in wish.only for word in ("--only", name)]
+    if wish.jobs != 1:
+        words += ["--jobs", str(wish.jobs)]
+    if wish.seed is not None:
+        words += ["--seed", str(wish.seed)]
+    if wish.trust_model_file:
+        words.append("--trust-model-file")
+    if wish.include_records:
+        words.append("--include-records")
+    return shlex.join(words)

@@ -1,0 +1,108 @@
+"""What `audit` and `demo` share: measure, keep what was measured, render."""
+
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from reticent.cli.exits import ExitCode
+from reticent.cli.progress import listener
+
+if TYPE_CHECKING:
+    from reticent.audit.record import Record
+
+#: Rendering -> file beside record.json.
+FILES = {
+    "html": "report.html",
+    "md": "report.md",
+    "sarif": "report.sarif",
+    "junit": "junit.xml",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the command line asked of an audit."""
+
+    config: Path
+    out: Path
+    jobs: int = 1
+    seed: int | None = None
+    resume: bool = False
+    only: Sequence[str] = ()
+    trust_model_file: bool = False
+    include_records: bool = False
+    quiet: bool = False
+
+
+def measure(wish: Wish, *, again: str) -> "Record":
+    """Run the audit, write the record and its renderings into `wish.out`, return the record.
+
+    Args:
+        wish: what to do.
+        again: the command line that goes on where this one stopped.
+
+    Raises: typer.Exit with 130 on Ctrl-C, after saying what was kept.
+    """
+    from reticent.audit.experiment import from_config
+    from reticent.audit.run import run_audit
+    from reticent.config import read_config
+
+    config = read_config(wish.config)
+    if wish.seed is not None:
+        config = config.model_copy(update={"seed": wish.seed})
+    with _warnings_in_words(), listener(quiet=wish.quiet) as listen:
+        try:
+            experiment = from_config(
+                config, base=wish.config.parent, trust_model_file=wish.trust_model_file
+            )
+            record = run_audit(
+                experiment,
+                out=wish.out,
+                jobs=wish.jobs,
+                resume=wish.resume,
+                only=wish.only,
+                now=lambda: datetime.now(UTC),
+                listen=listen,
+            )
+        except KeyboardInterrupt:
+            stopped = True
+        else:
+            stopped = False
+    if stopped:
+        sys.stderr.write(
+            f"\nStopped. What was measured is kept in {wish.out}.\n  To go on: {again}\n"
+        )
+        raise typer.Exit(ExitCode.STOPPED)
+    write(record, wish.out)
+    return record
+
+
+def write(record: "Record", out: Path) -> None:
+    """Write every rendering of the record beside record.json."""
+    from reticent.report import render
+
+    for kind, name in FILES.items():
+        (out / name).write_text(render(record, kind), encoding="utf-8")
+
+
+@contextmanager
+def _warnings_in_words() -> Iterator[None]:
+    """Print each Python warning once, without the line of code that it came from."""
+    seen: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        text = str(message).strip().split("\n", 1)[0]
+        if text not in seen:
+            seen.add(text)
+            sys.stderr.write(f"warning: {text}\n")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show  # type: ignore[assignment]  # catch_warnings restores it
+        yield

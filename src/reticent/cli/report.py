@@ -1,0 +1,36 @@
+"""`reticent report`: one record, five renderings."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    """The renderings."""
+
+    HTML = "html"
+    MD = "md"
+    SARIF = "sarif"
+    JUNIT = "junit"
+    JSON = "json"
+
+
+def report(
+    record: Annotated[Path, typer.Argument(help="The record.json of an audit.")],
+    format_: Annotated[Format, typer.Option("--format", help="What to render.")] = Format.HTML,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; standard output if not given.")
+    ] = None,
+) -> None:
+    """Render a record as HTML, Markdown, SARIF, JUnit or JSON: the same numbers in all."""
+    from reticent.audit.save import load
+    from reticent.report import render
+
+    text = render(load(record), format_.value)
+    if out is None:
+        typer.echo(text)
+    else:
+        out.write_text(text, encoding="utf-8")
+        typer.echo(out)

@@ -1,0 +1,34 @@
+"""`reticent schema`: the JSON Schemas."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Which(StrEnum):
+    """What can be described."""
+
+    CONFIG = "config"
+    RECORD = "record"
+
+
+def schema(
+    which: Annotated[
+        Which, typer.Argument(help="config: reticent.toml. record: what an audit writes.")
+    ] = Which.CONFIG,
+) -> None:
+    """Print the JSON Schema of the configuration or of the record."""
+    import json
+
+    typer.echo(json.dumps(_schema(which), indent=2))
+
+
+def _schema(which: Which) -> dict[str, object]:
+    if which is Which.RECORD:
+        from reticent.audit.record import Record
+
+        return Record.model_json_schema()
+    from reticent.config import Config
+
+    return Config.model_json_schema()
