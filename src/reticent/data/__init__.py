@@ -1,1 +1,20 @@
 """Read records from files and queries."""
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "read_table": "table",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,1 +1,28 @@
-"""Ways to reach a model."""
+"""Ways to reach a model.
+
+Each has its own module, loaded when first used: importing this package loads no library.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "SklearnTarget": "sklearn",
+    "Target": "base",
+    "load_model": "files",
+    "model_digest": "files",
+    "runs_code": "files",
+    "save_model": "files",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
