@@ -8,6 +8,14 @@ from numpy.typing import ArrayLike
 
 from reticent.core import Floats, Leakage
 from reticent.stats._checks import checked_counts, checked_level
+from reticent.stats.differences import (
+    McNemar as McNemar,
+    difference as difference,
+    gain as gain,
+    mcnemar_p as mcnemar_p,
+    mean_difference as mean_difference,
+    paired_difference as paired_difference,
+)
 
 ProportionMethod = Literal["clopper-pearson", "wilson"]
 

@@ -15,6 +15,12 @@ from scipy.stats import binom, rankdata
 
 from reticent.core import Floats, Leakage
 from reticent.stats._checks import checked_level, checked_scores
+from reticent.stats.confirm import (
+    Confirmed as Confirmed,
+    best_threshold_split as best_threshold_split,
+    ppv as ppv,
+    ppv_interval as ppv_interval,
+)
 from reticent.stats.intervals import clopper_pearson
 
 
