@@ -14,6 +14,7 @@ from reticent.core import (
     Channel,
     Column,
     Domain,
+    Floats,
     Inputs,
     Population,
     Seen,
@@ -197,10 +198,10 @@ def domain_of(column: "pd.Series[Any]", *, tol: float | None = None) -> Domain:
         shares = (np.arange(GRID_POINTS) + 0.5) / GRID_POINTS
         grid = np.unique(np.quantile(numbers, shares))
         nearest = np.abs(numbers[:, None] - grid[None, :]).argmin(axis=1)
-        prior = np.bincount(nearest, minlength=len(grid)) / len(numbers)
+        prior: Floats = np.bincount(nearest, minlength=len(grid)).astype(np.float64) / len(numbers)
         if pd.api.types.is_integer_dtype(known):
             grid = np.unique(np.round(grid))
-            prior = np.array([])
+            prior = np.empty(0)
         width = float(np.std(numbers)) / 2 if tol is None else tol
         return Domain(values=grid, continuous=True, tol=width, prior=prior)
     counts = known.astype(object).value_counts().sort_index(key=lambda index: index.map(str))
@@ -208,7 +209,8 @@ def domain_of(column: "pd.Series[Any]", *, tol: float | None = None) -> Domain:
     if numeric:
         values = np.array(sorted(counts.index.tolist()))
         counts = counts.loc[values.tolist()]
-    return Domain(values=values, prior=(counts / counts.sum()).to_numpy(dtype=np.float64))
+    prior = counts.to_numpy(dtype=np.float64)
+    return Domain(values=values, prior=prior / prior.sum())
 
 
 def sample(people: Population, most: int, rng: np.random.Generator) -> Population:

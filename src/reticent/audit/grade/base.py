@@ -1,0 +1,101 @@
+"""What grading gives: figures with their doubt, and who was right about whom."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from reticent.audit.record import Curve
+from reticent.core import Bools, Column, Domain, Floats, Ints, Leakage
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Individuals:
+    """People singled out by a rule found on one half and tried on the other.
+
+    Attributes:
+        rows: (f,) indices of the people that the rule flags in the second half.
+        precision: share of them that the attack is right about, on the second half alone.
+        confirmed: True if that precision's lower end reaches the declared value.
+        rule: the rule, in words.
+        odds: TPR and FPR ends on the second half, for membership; empty for the rest.
+    """
+
+    rows: Ints
+    precision: Leakage
+    confirmed: bool
+    rule: str
+    odds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Graded:
+    """A claim joined to the truth.
+
+    Attributes:
+        primary: the figure that the verdict hangs on.
+        baseline: the same task without the model.
+        gain: attack minus the best baseline, on members.
+        training_leak: members minus non-members.
+        population_inference: non-members minus baseline.
+        figures: everything else.
+        curves: lines to draw.
+        p_value: one-sided, of the primary figure's null; None if it cannot be had.
+        minimum_detectable_effect: of the primary figure, at power 0.8.
+        individuals: people singled out, if any could be.
+        content: True if what was claimed is content (a record), not a guess of one value.
+        control_corrected: lower end of members minus controls; decides E3 for content.
+        arrays: per-person outcomes, for chains and for finished work on disk.
+    """
+
+    primary: Leakage
+    baseline: Leakage | None = None
+    gain: Leakage | None = None
+    training_leak: Leakage | None = None
+    population_inference: Leakage | None = None
+    figures: tuple[Leakage, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    p_value: float | None = None
+    minimum_detectable_effect: float | None = None
+    individuals: Individuals | None = None
+    content: bool = False
+    control_corrected: float | None = None
+    arrays: Mapping[str, Column] = field(default_factory=dict)
+
+
+def halves(n: int, rng: np.random.Generator) -> tuple[Bools, Bools]:
+    """Return two masks that split n people at random, once for choosing, once for confirming."""
+    first = np.zeros(n, dtype=bool)
+    first[rng.permutation(n)[: n // 2]] = True
+    return first, ~first
+
+
+def is_right(guesses: Column, truth: Column, domain: Domain) -> Bools:
+    """Return (n,) whether each guess counts as right: equal, or within `Domain.tol` on a scale.
+
+    >>> d = Domain(values=np.array([0.0, 1.0]), continuous=True, tol=0.5)
+    >>> is_right(np.array([0.4, 2.0]), np.array([0.0, 1.0]), d).tolist()
+    [True, False]
+    """
+    if domain.continuous:
+        off = np.abs(as_numbers(guesses) - as_numbers(truth))
+        return np.asarray(off <= domain.tol + 1e-9, dtype=bool)
+    return is_same(guesses, truth)
+
+
+def is_same(guesses: Column, truth: Column) -> Bools:
+    """Return (n,) whether each guess is the true value itself, 1 and 1.0 and True alike."""
+    pairs = zip(np.asarray(guesses).tolist(), np.asarray(truth).tolist(), strict=True)
+    return np.array([_same(a, b) for a, b in pairs], dtype=bool)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, str) or isinstance(b, str):
+        return str(a) == str(b)
+    return bool(a == b)
+
+
+def as_numbers(column: Column) -> Floats:
+    """Return float64, NaN for what is no number."""
+    return np.asarray(column, dtype=np.float64)

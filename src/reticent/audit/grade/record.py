@@ -1,0 +1,94 @@
+"""Grade rebuilt records: exact and near matches, members against non-members."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from reticent.audit.grade.attribute import joint_right, modal_guesses
+from reticent.audit.grade.base import Graded, is_same
+from reticent.core import AttributeClaim, Bools, Domain, RecordClaim
+from reticent.stats.differences import difference, gain, mcnemar_p, paired_difference
+from reticent.stats.intervals import clopper_pearson, proportion
+from reticent.stats.power import mde_paired
+
+
+def grade_record(
+    claim: RecordClaim,
+    truth: pd.DataFrame,
+    is_member: Bools,
+    imputation: AttributeClaim,
+    domains: Mapping[str, Domain],
+    *,
+    confidence: float,
+) -> Graded:
+    """Join rebuilt records to the true ones.
+
+    A near match has every hidden column right (equal, or within `Domain.tol` on a scale); an
+    exact match has every hidden column equal. The rival rebuilds the same columns without the
+    model.
+
+    Args:
+        claim: one record per person, every column filled in.
+        truth: (n, d) true records.
+        is_member: (n,).
+        imputation: the same columns guessed by a learner without the model.
+        domains: of the hidden columns.
+        confidence: of every interval.
+    """
+    hidden = tuple(imputation.guesses)
+    rebuilt = {column: claim.records[column].to_numpy() for column in hidden}
+    near = joint_right(rebuilt, truth, domains)
+    exact = np.logical_and.reduce([is_same(v, truth[c].to_numpy()) for c, v in rebuilt.items()])
+    by_learner = joint_right(imputation.guesses, truth, domains)
+    by_prior = joint_right(modal_guesses(hidden, domains, len(truth)), truth, domains)
+    inside, outside = near[is_member], near[~is_member]
+    rivals = {"prior": by_prior[is_member], "imputation": by_learner[is_member]}
+    best = max(rivals, key=lambda name: float(rivals[name].mean()) if len(inside) else 0.0)
+    everywhere = by_prior if best == "prior" else by_learner
+    leak = difference(
+        int(inside.sum()),
+        len(inside),
+        int(outside.sum()),
+        len(outside),
+        metric="members_minus_non_members",
+        confidence=confidence,
+    )
+    gained = gain(inside, rivals, confidence=confidence)
+    apart = int((inside != rivals[best]).sum())
+    discordance = float(clopper_pearson(apart, max(len(inside), 1)).upper)
+    figures = [
+        proportion(
+            int(hits[side].sum()),
+            int(side.sum()),
+            metric=name,
+            confidence=confidence,
+            members=members,
+        )
+        for name, hits in (("near_match_rate", near), ("exact_match_rate", exact))
+        for members, side in ((True, is_member), (False, ~is_member))
+    ]
+    return Graded(
+        primary=gained,
+        gain=gained,
+        baseline=proportion(
+            int(rivals[best].sum()),
+            len(inside),
+            metric=f"near_match_rate_of_{best}",
+            confidence=confidence,
+        ),
+        training_leak=leak,
+        population_inference=paired_difference(
+            outside,
+            everywhere[~is_member],
+            metric=f"non_members_minus_{best}",
+            confidence=confidence,
+            members=False,
+        ),
+        figures=tuple(figures),
+        p_value=mcnemar_p(inside, rivals[best]).one_sided if len(inside) else None,
+        minimum_detectable_effect=mde_paired(len(inside), discordance) if len(inside) else None,
+        content=True,
+        control_corrected=leak.lower,
+        arrays={"right": near, "exact": np.asarray(exact), "right_without_model": everywhere},
+    )
