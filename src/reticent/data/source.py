@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TEXTS = frozenset({".csv", ".tsv", ".txt"})
 PARQUETS = frozenset({".parquet", ".pq"})
+JSONS = frozenset({".jsonl", ".ndjson"})
 ARROWS = frozenset({".arrow", ".feather", ".ipc"})
 
 _SQL = re.compile(r"\s*(select|with|from)\s", re.IGNORECASE)
@@ -74,7 +75,7 @@ def opened(source: str | Path, *, base: Path | None, whole: bool = False) -> Ite
     """Open a file or a query.
 
     Args:
-        source: a path (CSV, TSV, Parquet, Arrow/Feather), or an SQL SELECT.
+        source: a path (CSV, TSV, Parquet, Arrow/Feather, JSON lines), or an SQL SELECT.
         base: the folder that relative paths start from; the current one if None.
         whole: look at a whole text file before deciding on the types, not at its head only.
 
@@ -93,6 +94,8 @@ def opened(source: str | Path, *, base: Path | None, whole: bool = False) -> Ite
                 relation = _csv(path, whole=whole)
             elif suffix in PARQUETS:
                 relation = f"read_parquet({text(_literal(path))})"
+            elif suffix in JSONS:
+                relation = _json(path)
             elif suffix in ARROWS:
                 connection.register("arrow_file", _arrow(path))
                 relation = "arrow_file"
@@ -100,7 +103,7 @@ def opened(source: str | Path, *, base: Path | None, whole: bool = False) -> Ite
                 raise BadInput(
                     f"{str(source)!r} ends in {suffix or 'nothing'!r}, which is no data format "
                     "known here.",
-                    way_out="Give a .csv, .tsv, .parquet or .arrow file, or an SQL SELECT.",
+                    way_out="Give a .csv, .tsv, .parquet, .arrow or .jsonl file, or an SQL SELECT.",
                 )
         about = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         yield Source(
@@ -157,6 +160,11 @@ def _csv(path: Path, *, whole: bool) -> str:
     if whole:
         options.append("sample_size = -1")
     return f"read_csv({', '.join(options)})"
+
+
+def _json(path: Path) -> str:
+    options = "format = 'newline_delimited', auto_detect = true, sample_size = -1"
+    return f"read_json({text(_literal(path))}, {options}, convert_strings_to_integers = false)"
 
 
 def _arrow(path: Path) -> Any:

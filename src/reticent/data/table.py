@@ -35,8 +35,8 @@ def read_table(
     column, and one block of rows. Rows keep the order of the file.
 
     Args:
-        source: a CSV, TSV, Parquet or Arrow/Feather path, or an SQL SELECT (paths in it relative
-            to `base`; local files only).
+        source: a CSV, TSV, Parquet, Arrow/Feather or JSON lines path, or an SQL SELECT (paths in
+            it relative to `base`; local files only).
         columns: which; all if None.
         limit: at most so many rows, from the top.
         base: the folder that relative paths start from.

@@ -7,8 +7,13 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "FunctionTarget": "function",
+    "Memo": "memo",
+    "OnnxTarget": "onnx",
+    "ReplayTarget": "replay",
     "SklearnTarget": "sklearn",
     "Target": "base",
+    "load_function": "function",
     "load_model": "files",
     "model_digest": "files",
     "runs_code": "files",
