@@ -61,7 +61,7 @@ class Policy:
                 f"The policy is {steps!r}; it must be a list of steps.",
                 way_out='Write it as [{kind = "round", digits = 2}], or [] for no defence.',
             )
-        return cls(tuple(_defence(i, step) for i, step in enumerate(steps)))
+        return cls(tuple(read_step(i, step) for i, step in enumerate(steps)))
 
     def encode(self) -> bytes:
         """Return the canonical encoding: sorted JSON, ASCII, no spaces."""
@@ -100,7 +100,11 @@ def _settings(defence: Defence) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
 
 
-def _defence(i: int, step: Mapping[str, Any]) -> Defence:
+def read_step(i: int, step: Mapping[str, Any]) -> Defence:
+    """Return the defence that step `i` (from 0) of a policy describes.
+
+    Raises: BadPolicy naming the step, the value and the rule.
+    """
     kinds = defence_kinds()
     kind = step.get("kind") if isinstance(step, Mapping) else None
     if not isinstance(kind, str) or kind not in kinds:

@@ -1,0 +1,313 @@
+"""What must fit together in a configuration.
+
+Each check reads the plain mapping and passes over parts of the wrong type, which the schema
+reports: so one run names every fault.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from reticent.config.faults import Fault, did_you_mean, shown
+from reticent.core import BadPolicy
+from reticent.policy import read_step
+
+KIND_BY_SUFFIX = {
+    ".skops": "sklearn",
+    ".pkl": "sklearn",
+    ".pickle": "sklearn",
+    ".joblib": "sklearn",
+    ".onnx": "onnx",
+    ".csv": "replay",
+    ".parquet": "replay",
+    ".arrow": "replay",
+    ".jsonl": "replay",
+}
+LEARNERS = ("forest", "boosting", "logistic", "mlp")
+OTHER_SQL = frozenset(
+    """alter attach call copy create delete describe drop explain export from install insert load
+    pragma set show summarize truncate update values with""".split()  # noqa: SIM905  # a list of 21 lines
+)
+CLASSIFIERS_ONLY, REGRESSORS_ONLY = ("label", "top_k", "scores"), ("value",)
+
+
+def is_sql(source: str) -> bool:
+    """Return whether a data source is a query rather than a file.
+
+    >>> is_sql("select * from 'people.csv'"), is_sql("selected.csv")
+    (True, False)
+    """
+    words = source.split(maxsplit=1)
+    return len(words) == 2 and words[0].lower() == "select"
+
+
+def faults_between(doc: Mapping[str, Any]) -> list[Fault]:
+    """Return every fault that no single value shows."""
+    checks = (_model, _data, _columns, _sensitive, _adversary, _exposure, _policies, _audit)
+    return [fault for check in checks for fault in check(doc)]
+
+
+def _model(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    model = _table(doc, "model")
+    if not model:
+        return
+    path, call, kind = model.get("path"), model.get("call"), model.get("kind")
+    if path is None and call is None:
+        yield Fault(
+            ("model",),
+            "[model] has neither path nor call.",
+            'Give path = "model.skops" or call = "package.module:function".',
+        )
+    if path is not None and call is not None:
+        yield Fault(
+            ("model", "call"),
+            f"[model] has both path ({shown(path)}) and call ({shown(call)}).",
+            "Keep one of the two.",
+        )
+    elif kind == "function" and path is not None:
+        yield Fault(
+            ("model", "kind"),
+            "model.kind is 'function', which is reached by call, but path is given.",
+            'Give call = "package.module:function" instead of path.',
+        )
+    elif kind in ("sklearn", "onnx", "replay") and call is not None:
+        yield Fault(
+            ("model", "kind"),
+            f"model.kind is {kind!r}, which is read from a file, but call is given.",
+            'Give path instead of call, or kind = "function".',
+        )
+    elif isinstance(path, str) and kind is None:
+        suffix = PurePath(path).suffix.lower()
+        if suffix not in KIND_BY_SUFFIX:
+            yield Fault(
+                ("model", "path"),
+                f"model.path is {shown(path)}; its suffix {suffix!r} does not say what kind of "
+                "model it is.",
+                'Set model.kind to "sklearn", "onnx" or "replay".',
+            )
+
+
+def _data(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    data = _table(doc, "data")
+    if not data:
+        return
+    apart = [name for name in ("members", "non_members") if name in data]
+    together = [name for name in ("source", "member_column") if name in data]
+    if apart and together:
+        yield Fault(
+            ("data", together[0]),
+            f"[data] has {' and '.join(apart)} beside {' and '.join(together)}.",
+            "Give members and non_members, or source and member_column.",
+        )
+    elif len(apart) + len(together) < 2:
+        yield Fault(
+            ("data",),
+            f"[data] has {' and '.join(apart + together) or 'no records'} only; both members and "
+            "non-members are needed.",
+            "Give members and non_members, or source and member_column.",
+        )
+    for name in ("members", "non_members", "source", "auxiliary"):
+        source = data.get(name)
+        if isinstance(source, str):
+            yield from _source(("data", name), source)
+
+
+def _source(key: tuple[str, str], source: str) -> Iterator[Fault]:
+    words = source.split(maxsplit=1)
+    first = words[0].lower() if words else ""
+    other = len(words) == 2 and first in OTHER_SQL and not _like_a_file(source)
+    bare = len(words) == 1 and first.rstrip(";") == "select"
+    if other or bare or first.startswith(("--", "/*")):
+        yield Fault(
+            key,
+            f"{'.'.join(key)} is {shown(source)}; a query must start with SELECT and name what it "
+            "selects.",
+            "Put a WITH or a comment inside: SELECT * FROM (WITH ...).",
+        )
+    elif not words or (not is_sql(source) and not source.isprintable()):
+        yield Fault(
+            key,
+            f"{'.'.join(key)} is {shown(source)}; it must be a file name or a query.",
+            "Give a CSV, Parquet or Arrow file, or SQL that starts with SELECT.",
+        )
+
+
+def _like_a_file(source: str) -> bool:
+    suffix = PurePath(source.strip()).suffix
+    return 1 < len(suffix) <= 8 and suffix[1:].isalnum() and "\n" not in source.strip()
+
+
+def _columns(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    """Roles of columns exclude each other."""
+    data = _table(doc, "data")
+    roles = [(n, data[n]) for n in ("target", "identifier", "member_column") if n in data]
+    for i, (name, column) in enumerate(roles):
+        for other, taken in roles[:i]:
+            if column == taken:
+                yield Fault(
+                    ("data", name),
+                    f"data.{name} is {shown(column)}, which is data.{other} already.",
+                    "A column has one role.",
+                )
+    for i, column in enumerate(_list(data, "features")):
+        for name, taken in roles:
+            if column == taken:
+                yield Fault(
+                    ("data", "features", i),
+                    f"data.features holds {shown(column)}, which is data.{name}.",
+                    "Remove it from features: the model must not be asked with it.",
+                )
+
+
+def _sensitive(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    earlier: list[object] = []
+    for i, table in enumerate(_list(doc, "sensitive")):
+        if not isinstance(table, Mapping):
+            continue
+        column = table.get("column")
+        if isinstance(column, str):
+            key = ("sensitive", i, "column")
+            if column in earlier:
+                yield Fault(
+                    key,
+                    f"Column {shown(column)} is listed as sensitive twice.",
+                    "Remove one of the two [[sensitive]] tables.",
+                )
+            earlier.append(column)
+            yield from _is_input(doc, key, column, "A sensitive column")
+        if table.get("continuous") is False and "tolerance" in table:
+            yield Fault(
+                ("sensitive", i, "tolerance"),
+                f"Column {shown(column)} has a tolerance of {shown(table['tolerance'])}, but "
+                "continuous = false: categories are right or wrong.",
+                "Remove the tolerance, or set continuous = true.",
+            )
+
+
+def _is_input(
+    doc: Mapping[str, Any], key: tuple[str | int, ...], column: str, role: str
+) -> Iterator[Fault]:
+    data = _table(doc, "data")
+    for name in ("target", "identifier", "member_column"):
+        if data.get(name) == column:
+            yield Fault(
+                key,
+                f"{role} must be an input of the model; {shown(column)} is data.{name}.",
+                "Name another column, or remove it here.",
+            )
+            return
+    features = [f for f in _list(data, "features") if isinstance(f, str)]
+    if features and column not in features:
+        yield Fault(
+            key,
+            f"{role} must be an input of the model; {shown(column)} is not in data.features.",
+            did_you_mean(column, features) or "Add it to data.features, or remove it here.",
+        )
+
+
+def _adversary(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    adversary = _table(doc, "adversary")
+    hidden = [t.get("column") for t in _list(doc, "sensitive") if isinstance(t, Mapping)]
+    named = [column for column in hidden if isinstance(column, str)]
+    for i, column in enumerate(_list(adversary, "known")):
+        if isinstance(column, str):
+            yield from _is_input(doc, ("adversary", "known", i), column, "A known column")
+    uses = [
+        (("adversary", "hidden_together", i, j), column)
+        for i, group in enumerate(_list(adversary, "hidden_together"))
+        if isinstance(group, Sequence) and not isinstance(group, str)
+        for j, column in enumerate(group)
+    ] + [(("adversary", "priors", column), column) for column in _table(adversary, "priors")]
+    for key, column in uses:
+        if isinstance(column, str) and column not in named:
+            yield Fault(
+                key,
+                f"adversary.{key[1]} names {shown(column)}, which no [[sensitive]] table names.",
+                did_you_mean(column, named) or "Add a [[sensitive]] table with its harm class.",
+            )
+
+
+def _exposure(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    task = _table(doc, "model").get("task")
+    if task not in ("classification", "regression"):
+        return
+    shut = REGRESSORS_ONLY if task == "classification" else CLASSIFIERS_ONLY
+    for i, channel in enumerate(_list(_table(doc, "exposure"), "channels")):
+        if channel in shut:
+            yield Fault(
+                ("exposure", "channels", i),
+                f"exposure.channels holds {shown(channel)}, which a {task} model does not have.",
+                "Correct model.task, or name "
+                + ("label, top_k or scores." if shut == REGRESSORS_ONLY else "value."),
+            )
+
+
+def _policies(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    earlier: list[object] = []
+    for i, table in enumerate(_list(doc, "policy")):
+        if not isinstance(table, Mapping):
+            continue
+        name = table.get("name")
+        if isinstance(name, str):
+            if name in earlier:
+                yield Fault(
+                    ("policy", i, "name"),
+                    f"Two policies are called {shown(name)}.",
+                    "Give each [[policy]] a name of its own.",
+                )
+            if name == "all":
+                yield Fault(
+                    ("policy", i, "name"),
+                    "A policy is called 'all', which stands for every policy.",
+                    "Choose another name.",
+                )
+            earlier.append(name)
+        for j, step in enumerate(_list(table, "defences")):
+            if not isinstance(step, Mapping):
+                continue
+            try:
+                read_step(j, step)
+            except BadPolicy as error:
+                yield Fault(
+                    ("policy", i, "defences", j),
+                    f"Policy {shown(name)}: {error.what}",
+                    error.way_out,
+                )
+
+
+def _audit(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    audit = _table(doc, "audit")
+    attacks = _list(audit, "attacks")
+    if "all" in attacks and len(attacks) > 1:
+        yield Fault(
+            ("audit", "attacks"),
+            f"audit.attacks is {shown(list(attacks))}; 'all' already holds the others.",
+            'Keep ["all"] and use audit.exclude, or remove "all".',
+        )
+    for i, name in enumerate(_list(audit, "exclude")):
+        if name in attacks:
+            yield Fault(
+                ("audit", "exclude", i),
+                f"audit.exclude holds {shown(name)}, which audit.attacks asks for.",
+                "Remove it from one of the two.",
+            )
+    policies = [t.get("name") for t in _list(doc, "policy") if isinstance(t, Mapping)] or ["open"]
+    names = [name for name in policies if isinstance(name, str)]
+    for i, cell in enumerate(_list(audit, "declared")):
+        policy = cell.get("policy") if isinstance(cell, Mapping) else None
+        if isinstance(policy, str) and policy != "all" and policy not in names:
+            yield Fault(
+                ("audit", "declared", i, "policy"),
+                f"audit.declared names policy {shown(policy)}; the policies are {shown(names)}.",
+                did_you_mean(policy, names),
+            )
+
+
+def _table(doc: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = doc.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _list(doc: Mapping[str, Any], name: str) -> Sequence[Any]:
+    found = doc.get(name)
+    return found if isinstance(found, (list, tuple)) else ()

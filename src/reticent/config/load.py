@@ -1,0 +1,266 @@
+"""Read reticent.toml; say everything that is wrong with it at once, each at its line."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from reticent.config.checks import faults_between, is_sql
+from reticent.config.faults import Fault, did_you_mean, shown, written
+from reticent.config.lines import Key, line_numbers, nearest
+from reticent.config.schema import (
+    Adversary,
+    Audit,
+    Config,
+    Data,
+    Declared,
+    Exposure,
+    Model,
+    PolicyTable,
+    Sensitive,
+)
+from reticent.core import BadInput
+
+MOST_BYTES = 1_000_000
+MOST_FAULTS = 50
+_WORDS = (
+    ("string", "text"),
+    ("dictionary", "table"),
+    ("a boolean", "true or false"),
+    ("tuple", "list"),
+    ("Tuple", "list"),
+    ("a integer", "an integer"),
+    (" after validation", ""),
+)
+WRITE_ONE = 'Let "reticent init MODEL DATA" write one.'
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "model": Model,
+    "data": Data,
+    "sensitive": Sensitive,
+    "adversary": Adversary,
+    "exposure": Exposure,
+    "policy": PolicyTable,
+    "audit": Audit,
+}
+_REQUIRED = {
+    ("model",): "Write [model] with owner and path (or call).",
+    ("model", "owner"): "Name the person or team who answers for this model: "
+    'owner = "Credit risk team".',
+    ("data",): "Write [data] with members, non_members and target.",
+    ("data", "target"): "Name the column that the model predicts.",
+    ("sensitive", "column"): "Name the column.",
+    ("sensitive", "harm"): 'Declare how much it would hurt: "low", "medium", "high" or "severe".',
+    ("policy", "name"): 'Name the policy, e.g. name = "rounded".',
+}
+
+
+def load(path: Path, *, files: bool = True) -> Config:
+    """Return the configuration in `path`.
+
+    Args:
+        path: a TOML file in UTF-8, of at most a megabyte.
+        files: also check that every file it names is there.
+
+    Raises: BadInput with one line a fault: file, line, value, rule, way out.
+    """
+    text = _read(path)
+    try:
+        doc = tomllib.loads(text)
+        lines = line_numbers(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax(path, text, error) from error
+    except RecursionError as error:
+        raise BadInput(f"{path}: its values are nested too deep.", way_out=WRITE_ONE) from error
+    except ValueError as error:  # an integer of more digits than Python converts
+        raise BadInput(f"{path}: it holds a value that cannot be read ({error}).") from error
+    try:
+        config = parse(doc, name=str(path), lines=lines)
+    except RecursionError as error:
+        raise BadInput(f"{path}: its values are nested too deep.", way_out=WRITE_ONE) from error
+    config = config.written_in(path, lines)
+    if files:
+        _raise(list(_missing_files(config)), str(path), lines)
+    return config
+
+
+def parse(
+    doc: Mapping[str, Any], *, name: str = "configuration", lines: Mapping[Key, int] | None = None
+) -> Config:
+    """Return the configuration that plain data describe.
+
+    Args:
+        doc: what reticent.toml would hold.
+        name: how messages call it.
+        lines: key path -> line, if it came from a text.
+
+    Raises: BadInput with one line a fault.
+    """
+    try:
+        return Config.model_validate(doc)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    faults = list(_from_schema(details, doc)) + faults_between(doc)
+    _raise(faults, name, lines)
+    raise BadInput(f"{name}: it cannot be used ({details[0]['msg']}).")  # pragma: no cover
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of reticent.toml."""
+    schema = Config.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "reticent.toml"} | {
+        key: value for key, value in schema.items() if key != "title"
+    }
+
+
+def _read(path: Path) -> str:
+    try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise BadInput(
+                f"{path} has {size} bytes; a configuration has at most {MOST_BYTES}.",
+                way_out="Is it a data file? Give the path of reticent.toml.",
+            )
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: there is no such file.", way_out=WRITE_ONE) from error
+    except IsADirectoryError as error:
+        raise BadInput(
+            f"{path} is a folder; a file is needed.",
+            way_out=f"Try {path / 'reticent.toml'}.",
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise BadInput(f"{path}: it cannot be read ({error}).") from error
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadInput(
+            f"{path}:1: it is written in UTF-16; TOML is UTF-8.",
+            way_out="Save it as UTF-8 in your editor.",
+        )
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise BadInput(
+            f"{path}:{line}: byte 0x{raw[error.start]:02x} is not UTF-8, which TOML must be.",
+            way_out="Save it as UTF-8 in your editor.",
+        ) from error
+
+
+def _syntax(path: Path, text: str, error: tomllib.TOMLDecodeError) -> BadInput:
+    """Return tomllib's message with its "(at line 3, column 5)" moved to the front."""
+    what, _, place = str(error).partition(" (at ")
+    line = text.count("\n") + 1
+    if place.startswith("line "):
+        line = int(place.removeprefix("line ").split(",")[0])
+    column = place.partition("column ")[2].rstrip(")")
+    near = text.split("\n")[line - 1].strip() if line <= text.count("\n") + 1 else ""
+    where = f" at column {column}" if column else " at the end of the file"
+    return BadInput(
+        f"{path}:{line}: this is not TOML: {_small(what)}{where}, near {shown(near)}.",
+        way_out='Texts need quotes, as in owner = "Credit risk team".',
+    )
+
+
+def _from_schema(details: Iterable[ErrorDetails], doc: Mapping[str, Any]) -> Iterable[Fault]:
+    faults: dict[Key, Fault] = {}
+    for detail in details:
+        if detail["loc"] == ():
+            continue  # what does not fit together: `faults_between` says it, each at its place
+        fault = _from_detail(detail, doc)
+        faults.setdefault(fault.key, fault)
+    # A list is also "too short" when an entry of it is bad: say the cause alone.
+    causes = {key[:-1] for key in faults if isinstance(key[-1], int)}
+    return [fault for key, fault in faults.items() if key not in causes]
+
+
+def _from_detail(detail: ErrorDetails, doc: Mapping[str, Any]) -> Fault:
+    missing, unknown = detail["type"] == "missing", detail["type"] == "extra_forbidden"
+    key = _present(detail["loc"][: -1 if missing else None], doc)
+    place = tuple(part for part in key if isinstance(part, str))
+    if missing:
+        absent = str(detail["loc"][-1])
+        table = f"[{written(key)}]" if key else "The file"
+        return Fault(
+            (*key, absent),
+            f"{table} has no {absent if key else f'[{absent}]'}, which is required.",
+            _REQUIRED.get((*place, absent), ""),
+        )
+    if unknown:
+        known = _fields(place[:-1])
+        return Fault(
+            key,
+            f"Unknown key {written(key)}.",
+            did_you_mean(str(key[-1]), known) or f"Known here: {', '.join(known)}.",
+        )
+    context = detail.get("ctx", {})
+    rule = detail["msg"].replace("Input should be", "it must be").replace("a valid ", "a ")
+    for theirs, ours in _WORDS:
+        rule = rule.replace(theirs, ours)
+    return Fault(
+        key,
+        f"{written(key)} is {shown(detail['input'])}; {_small(rule).rstrip('.')}.",
+        str(context.get("way_out", "")),
+    )
+
+
+def _small(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _present(loc: Iterable[str | int], doc: Any) -> Key:
+    """Return the part of pydantic's location that is in the document: no names of types."""
+    key: Key = ()
+    for part in loc:
+        entry = isinstance(doc, (list, tuple)) and isinstance(part, int) and part < len(doc)
+        if entry or (isinstance(doc, Mapping) and part in doc):
+            doc = doc[part]
+            key = (*key, part)
+    return key
+
+
+def _fields(place: tuple[str, ...]) -> list[str]:
+    if not place:
+        return list(Config.model_fields)
+    if place == ("audit", "declared"):
+        return list(Declared.model_fields)
+    return list(_SECTIONS[place[0]].model_fields) if place[0] in _SECTIONS else []
+
+
+def _missing_files(config: Config) -> Iterable[Fault]:
+    named: list[tuple[Key, str | None]] = [(("model", "path"), config.model.path)]
+    for name in ("members", "non_members", "source", "auxiliary"):
+        named.append((("data", name), getattr(config.data, name)))
+    for key, source in named:
+        if source is None or is_sql(source):
+            continue
+        file = config.base / source
+        try:
+            if file.is_file():
+                continue
+            beside = [other.name for other in file.parent.iterdir()]
+        except (OSError, ValueError):  # a folder that is not there, a name no file can have
+            beside = []
+        yield Fault(
+            key,
+            f"{written(key)} is {shown(source)}; there is no such file in {config.base}.",
+            did_you_mean(file.name, beside)
+            or "Correct the name; it is taken relative to the configuration.",
+        )
+
+
+def _raise(faults: list[Fault], name: str, lines: Mapping[Key, int] | None) -> None:
+    """Raise BadInput if there are faults: in the order of the file, each on a line of its own."""
+    if not faults:
+        return
+    told = []
+    for fault in faults:
+        line = nearest(lines, fault.key) if lines is not None else 0
+        told.append((line, f"{name}:{line}: {fault}" if lines is not None else f"{name}: {fault}"))
+    told.sort(key=lambda pair: pair[0])
+    texts = [" ".join(text.split()) for _, text in told]
+    if len(texts) > MOST_FAULTS:
+        texts = [*texts[:MOST_FAULTS], f"{name}: and {len(texts) - MOST_FAULTS} more."]
+    raise BadInput("\n".join(texts))

@@ -1,0 +1,351 @@
+"""What reticent.toml may hold. The descriptions become its JSON Schema and its manual page.
+
+These models check one value at a time; what must fit together is in `checks`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
+
+from reticent.config.checks import KIND_BY_SUFFIX, faults_between, is_sql
+from reticent.config.lines import Key, nearest
+from reticent.config.values import (
+    Call,
+    Columns,
+    Named,
+    Owner,
+    Prior,
+    Proportion,
+    Reference,
+    Scalar,
+    Slug,
+    Source,
+    broken,
+    different,
+)
+from reticent.core import Channel, Seen
+from reticent.policy import Policy
+
+MOST_CANDIDATES = 1_000_000
+MOST_MODELS = 1_000
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Model(_Table):
+    """The model under audit and how to reach it."""
+
+    owner: Owner = Field(
+        description="Who answers for this model: a named person or team. Required."
+    )
+    name: Named | None = Field(
+        default=None, description="How reports call it. Default: the name of its file or function."
+    )
+    path: Source | None = Field(
+        default=None,
+        description="Model file, relative to this file: .skops, .onnx, .pkl, .joblib, or "
+        "the log of a replay.",
+    )
+    call: Call | None = Field(
+        default=None, description='Instead of path: a Python callable, "package.module:function".'
+    )
+    kind: Literal["sklearn", "onnx", "function", "replay"] | None = Field(
+        default=None, description="How to reach it. Default: from the suffix of path, or function."
+    )
+    task: Literal["classification", "regression"] | None = Field(
+        default=None, description="What it predicts. Default: asked of the model."
+    )
+    classes: (
+        Annotated[tuple[Scalar, ...], Field(strict=False, min_length=2), AfterValidator(different)]
+        | None
+    ) = Field(default=None, description="Class values in the order of the scores, if it has none.")
+    reference: Reference = Field(
+        default="same",
+        description='How the adversary trains look-alikes: "same" (a clone of the model), a '
+        'built-in learner ("forest", "boosting", "logistic", "mlp"), or "package.module:factory".',
+    )
+
+    @property
+    def title(self) -> str:
+        """Return the name that reports use."""
+        return self.name or (Path(self.path).stem if self.path else self.call or "model")
+
+    @property
+    def reached_by(self) -> str:
+        """Return the kind, inferred where it is left out."""
+        if self.kind is not None:
+            return self.kind
+        return KIND_BY_SUFFIX[Path(self.path).suffix.lower()] if self.path else "function"
+
+
+class Data(_Table):
+    """The people: who was in the training data, who was not, and what the columns are."""
+
+    members: Source | None = Field(
+        default=None,
+        description="Records that the model was trained on: a file (CSV, Parquet, Arrow) "
+        "relative to this one, or SQL that starts with SELECT, run by DuckDB.",
+    )
+    non_members: Source | None = Field(
+        default=None,
+        description="Records from the same population that it was not trained on; likewise.",
+    )
+    source: Source | None = Field(
+        default=None,
+        description="Instead of members and non_members: one file or SELECT with both.",
+    )
+    member_column: Named | None = Field(
+        default=None, description="With source: the column that is true (1) for members."
+    )
+    target: Named = Field(description="The column that the model predicts.")
+    features: Annotated[Columns, Field(min_length=1)] | None = Field(
+        default=None, description="The model's input columns in order. Default: all other columns."
+    )
+    identifier: Named | None = Field(
+        default=None, description="A column that names the person; never shown to an attack."
+    )
+    auxiliary: Source | None = Field(
+        default=None,
+        description="Records that the adversary owns. Default: a share of the non-members "
+        "(adversary.auxiliary_share), who are then not under test.",
+    )
+    max_candidates: Annotated[int, Field(ge=20, le=MOST_CANDIDATES)] = Field(
+        default=2000,
+        description="People under test on each side, drawn with the seed; at least 20.",
+    )
+
+
+class Sensitive(_Table):
+    """A column whose value would hurt the person if it came out."""
+
+    column: Named = Field(description="Its name: one of the model's inputs.")
+    harm: Literal["low", "medium", "high", "severe"] = Field(
+        description="How much it would hurt; your declaration, printed with every finding."
+    )
+    positive: Scalar | None = Field(
+        default=None,
+        description="The value that precision and recall are about. Default: the rarest.",
+    )
+    continuous: bool | None = Field(
+        default=None, description="A scale, not categories. Default: from the column's values."
+    )
+    tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="For a scale: half width, in its unit, within which a guess is right.",
+    )
+
+
+class Adversary(_Table):
+    """What the adversary knows and can afford."""
+
+    known: Columns | None = Field(
+        default=None,
+        description="Columns known of each person. Default: all features but the hidden one.",
+    )
+    hidden_together: Annotated[
+        tuple[Annotated[Columns, Field(min_length=2)], ...], Field(strict=False)
+    ] = Field(default=(), description="Groups of sensitive columns to hide at once.")
+    seen: Annotated[
+        tuple[Literal["nothing", "y", "label", "scores"], ...],
+        Field(strict=False, min_length=1),
+        AfterValidator(different),
+    ] = Field(
+        default=("nothing", "y", "label", "scores"),
+        description="What has been seen of the person whose attribute is guessed, beside the "
+        "known columns: nothing, the true outcome, also the model's label (or value), also its "
+        "full answer. Each is a cell of its own.",
+    )
+    knows_policy: bool = Field(
+        default=True,
+        description="The adversary's own models are seen through a copy of the policy.",
+    )
+    reference_models: Annotated[int, Field(ge=0, le=MOST_MODELS)] = Field(
+        default=16, description="Look-alikes trained for membership inference."
+    )
+    shadow_models: Annotated[int, Field(ge=0, le=MOST_MODELS)] = Field(
+        default=8, description="Look-alikes trained for attribute inference."
+    )
+    auxiliary_share: Proportion = Field(
+        default=0.5,
+        description="Share of the non-members that becomes the adversary's own data if "
+        "data.auxiliary is left out.",
+    )
+    priors: dict[Named, Prior] = Field(
+        default_factory=dict,
+        description="Column -> value -> probability known beforehand. Default: from the auxiliary "
+        "data.",
+    )
+    query_budget: Annotated[int, Field(ge=1, le=10**12)] | None = Field(
+        default=None, description="Rows that one attack may ask. Default: no limit."
+    )
+    prior_membership: Proportion = Field(
+        default=0.01,
+        description="Share of members among the people an adversary would try; for PPV.",
+    )
+
+
+class Exposure(_Table):
+    """What the endpoint lets out before any policy."""
+
+    channels: (
+        Annotated[
+            tuple[Literal["label", "top_k", "scores", "value", "weights"], ...],
+            Field(strict=False, min_length=1),
+            AfterValidator(different),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Default: label and scores (value for a regressor). weights: the model "
+        "file itself is in the adversary's hands, and no policy stands between.",
+    )
+
+    def reachable(self, *, classify: bool) -> Channel:
+        """Return the channels that callers can reach; full scores hold the top ones too."""
+        default = ("label", "scores") if classify else ("value",)
+        names = {
+            "label": Channel.LABEL,
+            "top_k": Channel.TOP_K,
+            "scores": Channel.SCORES | Channel.TOP_K,
+            "value": Channel.VALUE,
+            "weights": Channel.WEIGHTS,
+        }
+        reachable = Channel(0)
+        for name in self.channels or default:
+            reachable |= names[name]
+        return reachable
+
+
+class PolicyTable(_Table):
+    """A chain of output defences, audited under its name."""
+
+    name: Slug = Field(description="Letters, digits, dot, dash and underscore.")
+    defences: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = Field(
+        default=(),
+        description='In order, e.g. [{kind = "round", digits = 2}, {kind = "top_k", k = 1}].',
+    )
+
+    def policy(self) -> Policy:
+        """Return the policy itself."""
+        return Policy.from_list(self.defences)
+
+
+class Declared(_Table):
+    """Confirmatory cells, declared before the audit."""
+
+    attack: Named = Field(description="Name of an attack, or all.")
+    policy: Named = Field(default="all", description="Name of a [[policy]], or all.")
+
+
+class Audit(_Table):
+    """What is measured, how finely, and what counts."""
+
+    attacks: Annotated[Columns, Field(min_length=1)] = Field(
+        default=("all",), description='Names from "reticent attacks", or ["all"].'
+    )
+    exclude: Columns = Field(default=(), description="Names not to run.")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        default=0, description="Of everything random."
+    )
+    tolerance: Proportion = Field(
+        default=0.05,
+        description="The effect size that matters, as a difference of proportions or AUC.",
+    )
+    confidence: Annotated[float, Field(ge=0.5, lt=1, allow_inf_nan=False)] = Field(
+        default=0.95, description="Of every interval."
+    )
+    ppv_declared: Proportion = Field(
+        default=0.9, description="Precision from which individuals count as exposed."
+    )
+    jobs: Annotated[int, Field(ge=1, le=1024)] = Field(default=1, description="Processes to use.")
+    declared: Literal["all"] | Annotated[tuple[Declared, ...], Field(strict=False)] = Field(
+        default="all",
+        description='The confirmatory cells (Holm): "all", or a list of {attack, policy}; '
+        "the others are exploratory (Benjamini-Hochberg).",
+    )
+
+    def is_declared(self, attack: str, policy: str) -> bool:
+        """Return whether a cell belongs to the family that was declared beforehand."""
+        if isinstance(self.declared, str):
+            return True
+        return any(
+            d.attack in ("all", attack) and d.policy in ("all", policy) for d in self.declared
+        )
+
+
+class Config(_Table):
+    """An audit, as written in reticent.toml."""
+
+    model: Model
+    data: Data
+    sensitive: Annotated[tuple[Sensitive, ...], Field(strict=False)] = Field(
+        default=(), description="One [[sensitive]] table a column."
+    )
+    adversary: Adversary = Field(default_factory=Adversary)
+    exposure: Exposure = Field(default_factory=Exposure)
+    policy: Annotated[tuple[PolicyTable, ...], Field(strict=False, min_length=1)] = Field(
+        default=(PolicyTable(name="open"),),
+        description="One [[policy]] table a chain; the first is the one in force.",
+    )
+    audit: Audit = Field(default_factory=Audit)
+
+    _path: Path | None = PrivateAttr(None)
+    _lines: Mapping[Key, int] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        faults = faults_between(self.model_dump(exclude_none=True))
+        if faults:
+            raise broken(" ".join(str(fault) for fault in faults))
+        return self
+
+    @property
+    def base(self) -> Path:
+        """Return the folder that relative paths start from."""
+        return self._path.parent if self._path else Path()
+
+    @property
+    def policies(self) -> dict[str, Policy]:
+        """Return name -> policy in order; the first is the one in force."""
+        return {table.name: table.policy() for table in self.policy}
+
+    @property
+    def seen(self) -> tuple[Seen, ...]:
+        """Return what the adversary may have seen."""
+        return tuple(Seen(name) for name in self.adversary.seen)
+
+    @property
+    def digest(self) -> str:
+        """Return the name of this configuration: SHA-256 of its values, wherever it lies."""
+        body = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(body.encode()).hexdigest()
+
+    def find(self, source: str) -> str | Path:
+        """Return the file that `source` names, relative to the configuration; SQL as it is."""
+        return source if is_sql(source) else self.base / source
+
+    def line(self, *key: str | int) -> int:
+        """Return the line where `key` stands, or where the nearest table around it does; from 1.
+
+        For example `line("sensitive", 0)` or `line("policy", 1, "defences")`.
+        """
+        return nearest(self._lines, key)
+
+    def written_in(self, path: Path, lines: Mapping[Key, int]) -> Self:
+        """Return this configuration with the place where it was read."""
+        placed = self.model_copy()
+        placed._path, placed._lines = path, dict(lines)
+        return placed
