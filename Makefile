@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 OUT    ?= reticent-out/demo
 JOBS   ?= 2
 WORKERS ?= 2
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .PHONY: audit test lint types format docs clean help
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -19,8 +19,8 @@ from reticent.cli.verify import verify
 
 COMMANDS = (init, audit, demo, report, verify, explain, attacks, schema)
 
-#: Typer's error for a command line it cannot use. It has no public name of its own.
-UsageError = typer.BadParameter.__mro__[1]
+#: Typer's error for a command line that it cannot use; it has no public name of its own.
+UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
 
 
 def _version(wanted: bool) -> None:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def audit(
     config: Annotated[Path, typer.Argument(help="The reticent.toml.")],
     out: Annotated[Path, typer.Option(help="Directory for the results.")] = OUT,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes to work with.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes to work with, not the configured number.")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Use this seed, not the configured one.")
     ] = None,
@@ -78,7 +80,7 @@ def audit(
 def _again(wish: "Wish") -> str:
     words = ["reticent", "audit", str(wish.config), "--out", str(wish.out), "--resume"]
     words += [word for name in wish.only for word in ("--only", name)]
-    if wish.jobs != 1:
+    if wish.jobs is not None:
         words += ["--jobs", str(wish.jobs)]
     if wish.seed is not None:
         words += ["--seed", str(wish.seed)]

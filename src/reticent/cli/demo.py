@@ -34,5 +34,5 @@ def demo(
     again = f"reticent demo --out {out} --jobs {jobs} --resume"
     record = measure(Wish(config=config, out=out, jobs=jobs, resume=resume), again=again)
     print_summary(record, out)
-    if record.exit_code == ExitCode.CONTROL_FAILED:
+    if record.verdict == "invalid":
         raise typer.Exit(ExitCode.CONTROL_FAILED)

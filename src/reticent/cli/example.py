@@ -43,12 +43,13 @@ def build(out: Path, *, seed: int) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     people = survey()
     order = np.random.default_rng(seed).permutation(len(people))
-    parts = np.split(people.iloc[order], [MEMBERS, MEMBERS + NON_MEMBERS])
-    names = ("members.csv", "non_members.csv", "auxiliary.csv")
-    for part, name in zip(parts, names, strict=True):
-        part.to_csv(out / name, index=False)
-    _dump(train(parts[0], seed=seed), out / "model.skops")
-    config.write_text(_CONFIG.format(seed=seed), encoding="utf-8")
+    rows = np.split(order, [MEMBERS, MEMBERS + NON_MEMBERS])
+    members, non_members, auxiliary = (people.iloc[part] for part in rows)
+    members.to_csv(out / "members.csv", index=False)
+    non_members.to_csv(out / "non_members.csv", index=False)
+    auxiliary.to_csv(out / "auxiliary.csv", index=False)
+    _dump(train(members, seed=seed), out / "model.skops")
+    config.write_text(CONFIG.format(seed=seed), encoding="utf-8")
     return config
 
 
@@ -56,7 +57,7 @@ def survey() -> "pd.DataFrame":
     """Return the survey, (6366, 9): eight input columns and `marriage`, the outcome."""
     from statsmodels.datasets import fair
 
-    raw = fair.load_pandas().data
+    raw: pd.DataFrame = fair.load_pandas().data
     people = raw[["age", "yrs_married", "children", "religious", "educ"]].copy()
     people["occupation"] = raw["occupation"].astype(int).map(_JOBS)
     people["husband"] = raw["occupation_husb"].astype(int).map(_JOBS)
@@ -88,3 +89,51 @@ def _dump(model: Any, path: Path) -> None:
     from skops.io import dump
 
     dump(model, path)
+
+
+CONFIG = """\
+# The demonstration, written by `reticent demo`. docs/configuration.md describes every setting.
+
+[model]
+path = "model.skops"
+owner = "Demonstration team"
+name = "Happiness of a marriage (random forest)"
+
+[data]
+members = "members.csv"          # the 3,000 women it was trained on
+non_members = "non_members.csv"  # women of the same survey that it never saw
+auxiliary = "auxiliary.csv"      # other women of the survey, known to the adversary
+target = "marriage"
+
+[[sensitive]]
+column = "affair"
+harm = "high"
+positive = "yes"
+
+[adversary]
+reference_models = 8
+shadow_models = 4
+
+[[policy]]                       # the first is the one in force
+name = "open"
+defences = []
+
+[[policy]]
+name = "round-1"
+defences = [{{ kind = "round", digits = 1 }}]
+
+[[policy]]
+name = "noise"
+defences = [{{ kind = "keyed_noise", scale = 0.1 }}]
+
+[[policy]]
+name = "top-1"
+defences = [{{ kind = "top_k", k = 1 }}, {{ kind = "round", digits = 2 }}]
+
+[[policy]]
+name = "hard-label"
+defences = [{{ kind = "hard_label" }}]
+
+[audit]
+seed = {seed}
+"""

@@ -32,7 +32,7 @@ class Wish:
 
     config: Path
     out: Path
-    jobs: int = 1
+    jobs: int | None = None
     seed: int | None = None
     resume: bool = False
     only: Sequence[str] = ()
@@ -52,11 +52,13 @@ def measure(wish: Wish, *, again: str) -> "Record":
     """
     from reticent.audit.experiment import from_config
     from reticent.audit.run import run_audit
-    from reticent.config import read_config
+    from reticent.config import load
 
-    config = read_config(wish.config)
+    config = load(wish.config)
     if wish.seed is not None:
-        config = config.model_copy(update={"seed": wish.seed})
+        config = config.model_copy(
+            update={"audit": config.audit.model_copy(update={"seed": wish.seed})}
+        )
     with _warnings_in_words(), listener(quiet=wish.quiet) as listen:
         try:
             experiment = from_config(
@@ -65,7 +67,7 @@ def measure(wish: Wish, *, again: str) -> "Record":
             record = run_audit(
                 experiment,
                 out=wish.out,
-                jobs=wish.jobs,
+                jobs=wish.jobs or config.audit.jobs,
                 resume=wish.resume,
                 only=wish.only,
                 now=lambda: datetime.now(UTC),

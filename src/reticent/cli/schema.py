@@ -29,6 +29,6 @@ def _schema(which: Which) -> dict[str, object]:
         from reticent.audit.record import Record
 
         return Record.model_json_schema()
-    from reticent.config import Config
+    from reticent.config import json_schema
 
-    return Config.model_json_schema()
+    return json_schema()

@@ -1,0 +1,10 @@
+"""Paths that the tests of the documentation share."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return Path(__file__).parents[2]
