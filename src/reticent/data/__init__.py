@@ -1,10 +1,20 @@
-"""Read records from files and queries."""
+"""Read records from files and queries, and check them. Loaded when first used."""
 
 from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "Checked": "checks",
+    "ColumnFacts": "facts",
+    "Facts": "facts",
+    "Finding": "checks",
+    "check_auxiliary": "checks",
+    "check_sides": "checks",
+    "data_digest": "digest",
+    "describe": "facts",
     "read_table": "table",
+    "require_columns": "checks",
+    "split_members": "members",
 }
 
 __all__ = sorted(_HOME)

@@ -89,8 +89,8 @@ def _table(data: Source, wanted: tuple[str, ...], limit: int | None) -> "pd.Data
     made = {}
     for column in wanted:
         values = _whole(parts.pop(0))
-        if data.untyped and values.dtype == object:
-            values = _truth(values)
+        if data.untyped and values.dtype == object and len(values):
+            values = _as_pandas_reads(values)
         # Given an object array alone, pandas 3 would make another text type of it.
         made[column] = pd.Series(values, dtype=values.dtype, copy=False)
     return pd.DataFrame(made, copy=False)
@@ -134,10 +134,11 @@ def _whole(parts: list[Column]) -> Column:
     return np.concatenate(parts)
 
 
-def _truth(values: Column) -> Column:
-    """Return truth values if a text column holds nothing else, as pandas.read_csv would."""
-    if len(values) == 0 or not isinstance(values[0], str) or values[0] not in _TRUTH:
-        return values
-    if not all(isinstance(v, str) and v in _TRUTH for v in values.tolist()):
-        return values
-    return np.fromiter((_TRUTH[v] for v in values.tolist()), dtype=np.bool_, count=len(values))
+def _as_pandas_reads(values: Column) -> Column:
+    """Return truth values if a text column holds nothing else, and NaN if it holds nothing."""
+    cells = values.tolist()
+    if all(cell in _TRUTH for cell in cells):
+        return np.fromiter((_TRUTH[cell] for cell in cells), dtype=np.bool_, count=len(cells))
+    if all(cell is np.nan for cell in cells):
+        return np.full(len(cells), np.nan)
+    return values
