@@ -19,16 +19,22 @@ def attacks(
         return
 
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table
 
-    table = Table("attack", "after", "works through any of", "also needs", "cost", "source")
+    console = Console(highlight=False)
+    family = ""
     for row in rows:
-        table.add_row(
-            row["name"],
-            row["family"],
-            ", ".join(row["accepts"]),
-            ", ".join(row["wants"]),
-            row["cost"],
-            row["source"],
-        )
-    Console().print(table)
+        if row["family"] != family:
+            family = row["family"]
+            console.print(f"\n{family}", style="bold underline")
+        console.print(f"  {row['name']}", style="bold")
+        facts = Table.grid(padding=(0, 2))
+        facts.add_column(no_wrap=True)
+        facts.add_column(overflow="fold")
+        facts.add_row("through", " or ".join(row["accepts"]) or "no model: a baseline")
+        if row["wants"]:
+            facts.add_row("with", ", ".join(row["wants"]))
+        facts.add_row("cost", row["cost"])
+        facts.add_row("source", row["source"])
+        console.print(Padding(facts, (0, 0, 0, 4)))
