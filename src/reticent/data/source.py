@@ -44,6 +44,7 @@ _MISSING = (
     "null",
 )
 _CSV_TYPES = ("BIGINT", "DOUBLE", "VARCHAR")
+_CSV_BUFFER_BYTES = 4 << 20  # the default of 32 MiB would outweigh many a table
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,6 +153,7 @@ def _csv(path: Path, *, whole: bool) -> str:
     options = [
         text(_literal(path)),
         "header = true",
+        f"buffer_size = {_CSV_BUFFER_BYTES}",
         f"nullstr = [{', '.join(map(text, _MISSING))}]",
         f"auto_type_candidates = [{', '.join(map(text, _CSV_TYPES))}]",
     ]

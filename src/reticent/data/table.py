@@ -81,19 +81,43 @@ def _table(data: Source, wanted: tuple[str, ...], limit: int | None) -> "pd.Data
         (n,) = count.fetchone() or (0,)
         return pd.DataFrame(index=pd.RangeIndex(n))
     shown = data.connection.execute(f"SELECT {selected(wanted)} FROM {data.relation}{rows}")
-    parts: list[list[Column]] = [[] for _ in wanted]
+    held: list[Column] = [np.empty(0)] * len(wanted)
     shared: list[dict[str, str]] = [{} for _ in wanted]
+    n = 0
     while len(block := shown.fetch_df_chunk(_VECTORS)):
         for j in range(len(wanted)):
-            parts[j].append(_plain(block.iloc[:, j], shared[j]))
+            held[j] = _put(held[j], n, _plain(block.iloc[:, j], shared[j]))
+        n += len(block)
     made = {}
     for column in wanted:
-        values = _whole(parts.pop(0))
-        if data.untyped and values.dtype == object and len(values):
+        values = held.pop(0)[:n] if n else np.empty(0, dtype=object)
+        if data.untyped and values.dtype == object and n:
             values = _as_pandas_reads(values)
         # Given an object array alone, pandas 3 would make another text type of it.
         made[column] = pd.Series(values, dtype=values.dtype, copy=False)
     return pd.DataFrame(made, copy=False)
+
+
+def _put(held: Column, at: int, part: Column) -> Column:
+    """Write a block at `at`, in a larger array or of a wider type if need be.
+
+    Memory beyond the last row is reserved and never touched, so it costs nothing.
+    """
+    if at == 0:
+        held = np.empty(len(part), dtype=part.dtype)
+    kind = held.dtype if held.dtype == part.dtype else _wider(held.dtype, part.dtype)
+    if at + len(part) > len(held) or kind != held.dtype:
+        room = max(len(held) * 3 // 2, at + len(part))
+        wider = np.empty(room, dtype=kind)
+        wider[:at] = held[:at]
+        held = wider
+    held[at : at + len(part)] = part
+    return held
+
+
+def _wider(one: "np.dtype[Any]", other: "np.dtype[Any]") -> "np.dtype[Any]":
+    numbers = one.kind in "iuf" and other.kind in "iuf"
+    return np.promote_types(one, other) if numbers or one.kind == other.kind else np.dtype(object)
 
 
 def _plain(column: "pd.Series[Any]", shared: dict[str, str]) -> Column:
@@ -124,14 +148,6 @@ def _once(values: Iterable[Any], shared: dict[str, str]) -> Iterable[Any]:
             yield shared.setdefault(value, value)
         else:
             yield value
-
-
-def _whole(parts: list[Column]) -> Column:
-    if not parts:
-        return np.empty(0, dtype=object)
-    if any(part.dtype == object for part in parts):
-        parts = [part.astype(object) for part in parts]
-    return np.concatenate(parts)
 
 
 def _as_pandas_reads(values: Column) -> Column:
