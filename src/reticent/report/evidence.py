@@ -1,0 +1,127 @@
+"""Which entry of which standard has which executed cells behind it.
+
+The standards are data (`mappings/*.toml`: id, edition, source, date checked). A row without an
+executed cell has no evidence, and says so.
+"""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from reticent.audit.record import Cell, Record
+
+Status = Literal["executed", "inconclusive", "no evidence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry of a standard.
+
+    Attributes:
+        id: as the standard numbers it.
+        title: as the standard calls it.
+        families: the families of attacks that bear on it.
+        accesses: the access that it presupposes; empty for any.
+        note: how we read it, where that is not plain.
+    """
+
+    id: str
+    title: str
+    families: tuple[str, ...]
+    accesses: tuple[str, ...] = ()
+    note: str = ""
+
+    def covers(self, cell: Cell) -> bool:
+        """Return whether a cell bears on this entry."""
+        return cell.family in self.families and (not self.accesses or cell.access in self.accesses)
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """One edition of one standard.
+
+    Attributes:
+        id: short name.
+        name: full name.
+        edition: which edition the rows are of.
+        source: where to read it.
+        checked: when the rows were last held against it.
+        basis: what they were held against.
+        rows: its entries.
+        note: what holds for all of them.
+    """
+
+    id: str
+    name: str
+    edition: str
+    source: str
+    checked: date
+    basis: str
+    rows: tuple[Row, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a record holds for one entry.
+
+    Attributes:
+        row: the entry.
+        status: "executed" if a cell came to a verdict, "inconclusive" if cells ran and none did.
+        cells: the cells behind the status, findings first.
+    """
+
+    row: Row
+    status: Status
+    cells: tuple[Cell, ...]
+
+
+@cache
+def standards() -> tuple[Standard, ...]:
+    """Return every mapping table, in the order of their file names."""
+    folder = files("reticent.report") / "mappings"
+    tables = sorted(folder.iterdir(), key=lambda file: file.name)
+    return tuple(
+        _standard(tomllib.loads(file.read_text("utf-8")))
+        for file in tables
+        if file.name.endswith(".toml")
+    )
+
+
+def _standard(table: dict[str, Any]) -> Standard:
+    rows = tuple(
+        Row(
+            row["id"],
+            row["title"],
+            tuple(row["families"]),
+            tuple(row.get("accesses", ())),
+            row.get("note", ""),
+        )
+        for row in table["rows"]
+    )
+    return Standard(**(table | {"rows": rows}))
+
+
+def evidence(record: Record, standard: Standard) -> tuple[Evidence, ...]:
+    """Return what a record holds for each entry of a standard."""
+    return tuple(_evidence(record.cells, row) for row in standard.rows)
+
+
+def _evidence(cells: Sequence[Cell], row: Row) -> Evidence:
+    ran = [cell for cell in cells if row.covers(cell) and cell.verdict != "invalid"]
+    told = [cell for cell in ran if cell.verdict in {"finding", "nothing found"}]
+    if told:
+        told.sort(key=lambda cell: cell.verdict != "finding")
+        return Evidence(row, "executed", tuple(told))
+    return Evidence(row, "inconclusive" if ran else "no evidence", tuple(ran))
+
+
+def rows_of(cell: Cell) -> list[tuple[Standard, Row]]:
+    """Return every entry that a cell bears on."""
+    return [
+        (standard, row) for standard in standards() for row in standard.rows if row.covers(cell)
+    ]

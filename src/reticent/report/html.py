@@ -1,0 +1,254 @@
+"""One self-contained page: no network, no script needed, light and dark, screen and paper."""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reticent.audit.record import Cell, Figure, Record
+from reticent.report import evidence, format as fmt, wording, words
+from reticent.report.figures import queries, roc, strip, svg
+from reticent.report.matrix import Grid, grids
+from reticent.report.summary import severity, summarise
+
+_OPEN = 6  # panels of a figure that stand open; more fold away
+_DRAWN = 24  # panels of a figure that are drawn at all
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One drawing of several cells, with the table of its numbers.
+
+    Attributes:
+        name: an id, unique in the page.
+        where: what its cells share.
+        drawing: the figure.
+        cells: each with the number of its style and the table's texts.
+    """
+
+    name: str
+    where: str
+    drawing: Markup
+    cells: tuple[tuple[Cell, int, Sequence[str]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A table whose middle column is a plot.
+
+    Attributes:
+        title: what its rows share.
+        baseline: text on the baseline; empty if there is none.
+        axis: the header of the plot's column.
+        rows: cell, drawing, and the texts of the columns after it.
+        columns: their headers.
+        left_out: how many cells have no row here.
+    """
+
+    title: str
+    baseline: str
+    axis: Markup
+    rows: tuple[tuple[Cell, Markup, tuple[str, ...]], ...]
+    columns: tuple[str, ...]
+    left_out: int = 0
+
+
+def render(record: Record) -> str:
+    """Return the record as one HTML page."""
+    style, script = _asset("style.css"), _asset("script.js")
+    policy = (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            r=record,
+            s=summarise(record),
+            style=Markup(style),
+            script=Markup(script),
+            security=policy,
+            grids=grids(record),
+            rocs=_panels(record, "roc"),
+            curves=_panels(record, "success_against_queries"),
+            gains=_gains(record),
+            forests=_forests(record),
+            families=_families(record.cells),
+            standards=[(s, evidence.evidence(record, s)) for s in evidence.standards()],
+            rows_of=evidence.rows_of,
+            shown=_OPEN,
+            drawn=_DRAWN,
+            by_id={cell.id: cell for cell in record.cells},
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reticent.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    environment.globals.update(fmt=fmt, words=words, wording=wording, svg=svg, strip=strip)
+    environment.globals["as_figure"] = as_figure
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    return value if isinstance(value, Markup) else fmt.clean(str(value))
+
+
+def _asset(name: str) -> str:
+    return (files("reticent.report") / "templates" / name).read_text("utf-8")
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def as_figure(value: Any) -> Figure | None:
+    """Return plain data as a figure if it is one (chains hold figures as plain data)."""
+    try:
+        return Figure.model_validate(value)
+    except ValueError:
+        return None
+
+
+def _families(cells: Iterable[Cell]) -> list[tuple[str, list[Cell]]]:
+    """Return the cells by family, the worst first."""
+    groups: dict[str, list[Cell]] = {}
+    for cell in sorted(cells, key=severity):
+        groups.setdefault(cell.family, []).append(cell)
+    return list(groups.items())
+
+
+def _styles(cells: Iterable[Cell]) -> dict[str, int]:
+    """Return a style for every attack: the same one in every panel."""
+    return {name: i for i, name in enumerate(sorted({cell.attack for cell in cells}))}
+
+
+def _panels(record: Record, curve: str) -> list[Panel]:
+    """Return a panel for each policy and access, of at most as many lines as there are styles."""
+    having = [cell for cell in record.cells if roc.curve_of(cell, curve)]
+    styles = _styles(having)
+    groups: dict[tuple[str, str, str, str, str], list[Cell]] = {}
+    for cell in having:
+        key = (cell.policy, cell.access, cell.seen, cell.attribute or "", cell.subgroup)
+        groups.setdefault(key, []).append(cell)
+    panels: list[Panel] = []
+    for key, cells in sorted(groups.items(), key=lambda group: min(map(severity, group[1]))):
+        for start in range(0, len(cells), svg.SERIES):
+            part = [(cell, styles[cell.attack]) for cell in cells[start : start + svg.SERIES]]
+            name = f"{'roc' if curve == 'roc' else 'queries'}-{len(panels) + 1}"
+            where = _where(*key)
+            if curve == "roc":
+                drawing = roc.draw(part, name, where)
+                texts = [roc.readings(cell) for cell, _ in part]
+            else:
+                drawing = queries.draw(part, name, where)
+                texts = [list(queries.readings(cell)) for cell, _ in part]
+            rows = tuple((c, s, t) for (c, s), t in zip(part, texts, strict=True))
+            panels.append(Panel(name, where, drawing, rows))
+    return panels
+
+
+def _where(policy: str, access: str, seen: str, attribute: str, subgroup: str) -> str:
+    parts = [f"policy {policy}", f"access {access}", f"seen {seen}"]
+    parts += [attribute] if attribute else []
+    parts += [subgroup] if subgroup != "all" else []
+    return ", ".join(fmt.one_line(part) for part in parts)
+
+
+def _gains(record: Record) -> list[Plot]:
+    """Return gain over imputation: a plot for each attribute, a row for each policy and attack.
+
+    Of the access levels and of what the adversary had seen, a row shows the combination with the
+    highest lower end; every other one has its own cell.
+    """
+    having = [c for c in record.cells if c.gain is not None and c.gain.lower is not None]
+    plots = []
+    for attribute in dict.fromkeys(cell.attribute for cell in having):
+        cells = [cell for cell in having if cell.attribute == attribute]
+        best: dict[tuple[str, str, str], Cell] = {}
+        for cell in cells:
+            key = (cell.policy, cell.attack, cell.subgroup)
+            if key not in best or _lower(cell.gain) > _lower(best[key].gain):
+                best[key] = cell
+        rows = list(best.values())[:48]
+        scale = strip.shared_scale(f for c in rows for f in (c.gain, c.population_inference))
+        baseline = next((cell.baseline for cell in rows if cell.baseline is not None), None)
+        plots.append(
+            Plot(
+                fmt.one_line(attribute or "hidden column"),
+                f"{words.metric(baseline.metric)}: {fmt.full(baseline)}" if baseline else "",
+                strip.header(scale),
+                tuple(
+                    (
+                        cell,
+                        strip.draw(
+                            [
+                                (cell.gain, 0, "members"),
+                                (cell.population_inference, 1, "non-members"),
+                            ],
+                            scale,
+                            0.0,
+                        ),
+                        (_short(cell.gain), _short(cell.population_inference)),
+                    )
+                    for cell in rows
+                ),
+                ("Members", "Non-members"),
+                len(cells) - len(rows),
+            )
+        )
+    return plots
+
+
+def _forests(record: Record) -> list[Plot]:
+    """Return the interval of every declared cell, a plot for each metric."""
+    declared = [cell for cell in record.cells if cell.declared and cell.primary.lower is not None]
+    plots = []
+    for metric in dict.fromkeys(cell.primary.metric for cell in declared):
+        cells = sorted((c for c in declared if c.primary.metric == metric), key=severity)
+        rows = cells[:40]
+        scale = strip.shared_scale((c.primary for c in rows), ())
+        plots.append(
+            Plot(
+                words.metric(metric),
+                "",
+                strip.header(scale),
+                tuple(
+                    (
+                        cell,
+                        strip.draw([(cell.primary, 0, "estimate")], scale, cell.primary.null),
+                        (fmt.short(cell.primary),),
+                    )
+                    for cell in rows
+                ),
+                ("Estimate and interval",),
+                len(cells) - len(rows),
+            )
+        )
+    return plots
+
+
+def _lower(figure: Figure | None) -> float:
+    return figure.lower if figure is not None and figure.lower is not None else float("-inf")
+
+
+def _short(figure: Figure | None) -> str:
+    return fmt.short(figure) if figure is not None else fmt.NO_DATA
+
+
+__all__ = ["Grid", "Panel", "Plot", "as_figure", "render"]

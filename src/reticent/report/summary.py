@@ -1,0 +1,329 @@
+"""What leaks, to whom, how sure, what to do: the first screen, worked out from the record."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reticent.audit.record import Cell, Figure, PolicyEntry, Record, Tier, Verdict
+from reticent.report import format as fmt, words
+
+TIER_ORDER: tuple[Tier, ...] = ("E3", "E2", "E1", "E?", "E0")
+"""From the worst to the best."""
+
+_HARMS = ("none", "low", "moderate", "medium", "high", "severe", "critical")
+_REACH = ("label", "value", "top_k", "scores", "logits", "weights")
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyLine:
+    """What one policy leaves, and at what cost.
+
+    Attributes:
+        entry: the policy.
+        verdicts: verdict -> how many of its cells have it.
+        tier: the worst tier of its cells; None if it has none.
+        loss: utility lost; None if the record does not tell.
+        before: utility without the policy, if the record tells.
+        after: utility with it.
+    """
+
+    entry: PolicyEntry
+    verdicts: dict[Verdict, int]
+    tier: Tier | None
+    loss: float | None
+    before: Figure | None
+    after: Figure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Answers to the reader's four questions, each a few plain sentences.
+
+    Attributes:
+        headline: the verdict in one sentence.
+        leaks: what leaks.
+        whom: to whom.
+        sure: how sure we are.
+        do: what to do.
+        top: the finding that matters most; None if there is none.
+        policies: one line a policy, in the record's order.
+    """
+
+    headline: str
+    leaks: tuple[str, ...]
+    whom: tuple[str, ...]
+    sure: tuple[str, ...]
+    do: tuple[str, ...]
+    top: Cell | None
+    policies: tuple[PolicyLine, ...]
+
+
+def summarise(record: Record) -> Summary:
+    """Return the first screen of a record."""
+    top = top_finding(record)
+    lines = tuple(policy_line(record, entry) for entry in record.policies)
+    return Summary(
+        headline=_headline(record),
+        leaks=_leaks(record, top),
+        whom=_whom(record, top),
+        sure=_sure(record, top),
+        do=_do(record, top, lines),
+        top=top,
+        policies=lines,
+    )
+
+
+def severity(cell: Cell) -> tuple[int, int, int, float]:
+    """Return a key that sorts the worst cell first: tier, harm class, reachability, size."""
+    harm = (cell.harm or "").lower()
+    lower, null = cell.primary.lower, cell.primary.null
+    return (
+        TIER_ORDER.index(cell.tier),
+        -_HARMS.index(harm) if harm in _HARMS else 0,
+        _REACH.index(cell.access) if cell.access in _REACH else len(_REACH),
+        -(lower - (null or 0.0)) if lower is not None else 0.0,
+    )
+
+
+def top_finding(record: Record) -> Cell | None:
+    """Return the finding that matters most.
+
+    By tier, then by declared harm, then by size beyond what no leakage would give. How easily it
+    is reached decides only between equals: the strongest evidence comes first.
+    """
+    findings = [cell for cell in record.cells if cell.verdict == "finding"]
+
+    def key(cell: Cell) -> tuple[int, int, float, int]:
+        tier, harm, reach, size = severity(cell)
+        return tier, harm, size, reach
+
+    return min(findings, key=key, default=None)
+
+
+def policy_line(record: Record, entry: PolicyEntry) -> PolicyLine:
+    """Return what one policy leaves, and at what cost."""
+    cells = [cell for cell in record.cells if cell.policy == entry.name]
+    verdicts: dict[Verdict, int] = {
+        verdict: sum(cell.verdict == verdict for cell in cells) for verdict in words.VERDICTS
+    }
+    tier = next((t for t in TIER_ORDER if any(cell.tier == t for cell in cells)), None)
+    before, after = utility(entry)
+    loss = None
+    if before and after and before.estimate is not None and after.estimate is not None:
+        loss = before.estimate - after.estimate
+    return PolicyLine(entry, verdicts, tier, loss, before, after)
+
+
+def utility(entry: PolicyEntry) -> tuple[Figure | None, Figure | None]:
+    """Return the utility before and after a policy, if the record tells it."""
+    for before in entry.utility:
+        if not before.metric.endswith("_before"):
+            continue
+        stem = before.metric.removesuffix("_before")
+        for after in entry.utility:
+            if after.metric == f"{stem}_after":
+                return before, after
+    return None, None
+
+
+def _name(text: str) -> str:
+    return f"“{fmt.one_line(text)}”"
+
+
+def _count(n: int, what: str, many: str | None = None) -> str:
+    return f"{n:,} {what if n == 1 else many or what + 's'}"
+
+
+def _tally(record: Record) -> str:
+    counts = {
+        verdict: sum(cell.verdict == verdict for cell in record.cells)
+        for verdict in ("finding", "inconclusive", "invalid", "nothing found")
+    }
+    parts = [
+        _count(counts["finding"], "finding"),
+        f"{counts['inconclusive']:,} inconclusive",
+        f"{counts['nothing found']:,} with nothing found",
+    ]
+    if counts["invalid"]:
+        parts.insert(2, f"{counts['invalid']:,} invalid")
+    return f"{_count(len(record.cells), 'cell')}: {', '.join(parts)}."
+
+
+def _failed(record: Record) -> list[str]:
+    return [_name(c.name) for c in record.controls if not c.passed]
+
+
+def _headline(record: Record) -> str:
+    if record.verdict == "invalid" or record.exit_code == 3:
+        return "This audit is invalid: a control failed, so its figures prove nothing."
+    if record.verdict == "finding":
+        n = sum(cell.verdict == "finding" for cell in record.cells)
+        return (
+            f"The model leaks: {_count(n, 'finding')}, the worst at tier {record.tier} "
+            f"({words.TIERS[record.tier][0]})."
+        )
+    if record.verdict == "inconclusive":
+        return "Inconclusive: the audit could not tell, which is not the same as nothing found."
+    return "Nothing was found, at the power stated below."
+
+
+def _leaks(record: Record, top: Cell | None) -> tuple[str, ...]:
+    if record.verdict == "invalid":
+        names = ", ".join(_failed(record)) or "see the controls"
+        return (f"No conclusion may be drawn. Failed: {names}.", _tally(record))
+    if top is None:
+        if not record.cells:
+            return ("Nothing was measured.",)
+        return (f"No finding among {_tally(record)}",)
+    where = f" in the subgroup {_name(top.subgroup)}" if top.subgroup != "all" else ""
+    first = (
+        f"Under the policy {_name(top.policy)}, the attack {_name(top.attack)} "
+        f"learns {words.learns(top)}{where}: {words.metric(top.primary.metric)} "
+        f"{fmt.short(top.primary)}"
+    )
+    if top.primary.null is not None:
+        first += f", where no leakage would give {fmt.number(top.primary.null)}"
+    sentences = [first + "."]
+    if top.training_leak is not None and top.population_inference is not None:
+        sentences.append(
+            f"Of that, {fmt.short(top.training_leak)} comes from having been in the training "
+            f"data, and {fmt.short(top.population_inference)} holds for anybody alike."
+        )
+    sentences.append(_tally(record))
+    return tuple(sentences)
+
+
+def _whom(record: Record, top: Cell | None) -> tuple[str, ...]:
+    if record.verdict == "invalid":
+        return ("Unknown until the controls pass.",)
+    if top is None:
+        tried = sorted({fmt.one_line(cell.access) for cell in record.cells})
+        return (f"Access tried: {', '.join(tried) or 'none'}.",)
+    sentences = [
+        f"To {words.access(top.access)}, {words.seen(top.seen)}, within "
+        f"{_count(top.queries, 'row')} asked."
+    ]
+    findings = [cell for cell in record.cells if cell.verdict == "finding"]
+    least = min(findings, key=lambda cell: (severity(cell)[2], cell.queries))
+    if least.access != top.access:
+        sentences.append(
+            f"The easiest to reach of all findings ({_name(least.attack)} under the policy "
+            f"{_name(least.policy)}: {fmt.short(least.primary)}) is open to "
+            f"{words.access(least.access)}."
+        )
+    return tuple(sentences)
+
+
+def _sure(record: Record, top: Cell | None) -> tuple[str, ...]:
+    level = fmt.percent(record.confidence)
+    failed = _failed(record)
+    passed = len(record.controls) - len(failed)
+    controls = (
+        f"{passed} of {_count(len(record.controls), 'control')} passed."
+        if record.controls
+        else "No control ran, so nothing vouches for the audit itself."
+    )
+    if top is None:
+        effects = [
+            cell.minimum_detectable_effect
+            for cell in record.cells
+            if cell.minimum_detectable_effect is not None
+        ]
+        power = (
+            f"Effects below {fmt.number(max(effects), 'up')} could have been missed in the weakest "
+            f"cell (tolerance {fmt.number(record.tolerance)})."
+            if effects
+            else "The power of the audit is unknown."
+        )
+        return (power, controls)
+    figure = top.primary
+    sentence = f"Interval at {level} confidence, {fmt.size(figure)}, {fmt.one_line(figure.method)}"
+    if top.p_adjusted is not None:
+        family = "Holm" if top.declared else "Benjamini-Hochberg"
+        sentence += f"; p = {fmt.number(top.p_adjusted, 'up')} after {family}"
+    sentences = [sentence + "."]
+    if top.minimum_detectable_effect is not None:
+        sentences.append(
+            f"Effects below {fmt.number(top.minimum_detectable_effect, 'up')} would have been "
+            "missed there."
+        )
+    return (*sentences, controls)
+
+
+def counterparts(record: Record, cell: Cell, policy: str) -> list[Cell]:
+    """Return the cells under another policy that are after the same thing."""
+    return [
+        other
+        for other in record.cells
+        if other.policy == policy
+        and (other.family, other.attribute, other.subgroup)
+        == (cell.family, cell.attribute, cell.subgroup)
+    ]
+
+
+def _do(record: Record, top: Cell | None, lines: Sequence[PolicyLine]) -> tuple[str, ...]:
+    if record.verdict == "invalid":
+        return ("Mend what made the control fail, then run the audit again.",)
+    if not record.cells:
+        return ("Choose at least one attack that the exposed channels allow.",)
+    if top is None:
+        if record.verdict == "inconclusive":
+            return ("Give the audit more people, or a larger tolerance, and run it again.",)
+        return ("Run the audit again when the model, the data or the policy changes.",)
+    if top.access == "weights":
+        return (
+            "No output policy limits what the model file gives away. Keep the file where only its "
+            "owner reaches it, or train a model that says less.",
+        )
+    file = [cell for cell in record.cells if _is_file(cell)]
+    after = (
+        (
+            f"What the model file itself gives away ({_count(len(file), 'finding')}) stays under "
+            "every policy: keep the file where only its owner reaches it.",
+        )
+        if file
+        else ()
+    )
+    everything = [line for line in lines if _clears(record.cells, line.entry.name)]
+    if everything:
+        return (_advise("leaves no finding in any cell", everything), *after)
+    this = [
+        line
+        for line in lines
+        if _clears(counterparts(record, top, line.entry.name), line.entry.name)
+    ]
+    if this:
+        some = "Other findings stay under every audited policy."
+        return (_advise("removes this finding", this), some, *after)
+    return (
+        "None of the audited policies removes this finding. Audit a stricter one, or train a "
+        "model that says less.",
+        *after,
+    )
+
+
+def _is_file(cell: Cell) -> bool:
+    return cell.verdict == "finding" and cell.access == "weights"
+
+
+def _clears(cells: Sequence[Cell], policy: str) -> bool:
+    """Return whether a policy has cells and each of them found nothing at its power.
+
+    What the model file gives away is no policy's doing and is told apart.
+    """
+    verdicts = {cell.verdict for cell in cells if cell.policy == policy and not _is_file(cell)}
+    return verdicts == {"nothing found"}
+
+
+def _advise(what: str, lines: Sequence[PolicyLine]) -> str:
+    known = [line for line in lines if line.loss is not None]
+    if not known:
+        names = ", ".join(_name(line.entry.name) for line in lines)
+        return f"The policy {what}: {names}. What it costs in utility was not measured."
+    best = min(known, key=lambda line: (line.loss or 0.0, len(line.entry.defences)))
+    measure = best.after.metric.removesuffix("_after") if best.after else "utility"
+    before = fmt.short(best.before) if best.before else fmt.NO_DATA
+    after = fmt.short(best.after) if best.after else fmt.NO_DATA
+    return (
+        f"Use the policy {_name(best.entry.name)}, the cheapest of those audited that "
+        f"{what}: {words.metric(measure)} {after} with it, {before} without."
+    )

@@ -1,0 +1,131 @@
+"""What codes mean, in plain words: the vocabulary of every report.
+
+A name that is not listed (a plug-in's) is printed as it is.
+"""
+
+import re
+
+from reticent.audit.record import Cell, Tier, Verdict
+from reticent.report.format import one_line, percent
+
+TIERS: dict[Tier, tuple[str, str]] = {
+    "E3": ("content recovered", "Records or content were recovered, corrected by the control."),
+    "E2": (
+        "individuals exposed",
+        "Somebody was picked on one split and confirmed on another, or the attack is right ten "
+        "times as often as it is wrong where it is rarely wrong.",
+    ),
+    "E1": ("group gain", "The lower end of the interval lies above what no leakage would give."),
+    "E?": (
+        "inconclusive",
+        "An effect as large as the tolerance could have been missed, or the attack failed.",
+    ),
+    "E0": (
+        "tested, nothing found",
+        "Nothing was found, and an effect as large as the tolerance would have been seen.",
+    ),
+}
+
+EXIT_CODES = {
+    0: "tested, nothing found at the stated power",
+    1: "a finding",
+    2: "inconclusive",
+    3: "a control failed: the audit is invalid",
+    4: "bad input or configuration (no record is written)",
+}
+
+VERDICTS: dict[Verdict, str] = {
+    "finding": "Finding",
+    "inconclusive": "Inconclusive",
+    "invalid": "Invalid",
+    "nothing found": "Nothing found",
+}
+
+FAMILIES = {
+    "membership": "Membership inference",
+    "range": "Range membership",
+    "attribute": "Attribute inference",
+    "record": "Record reconstruction",
+    "chain": "Chains of attacks",
+    "artefact": "Training rows kept in the model",
+    "extraction": "Model extraction",
+}
+
+CLAIMS = {
+    "membership": "who was in the training data",
+    "range": "whether somebody of a given profile was in the training data",
+    "attribute": "{attribute} of people in the training data",
+    "record": "whole records of people in the training data",
+    "chain": "step by step, more about people in the training data",
+    "artefact": "training rows that the model keeps inside itself",
+    "extraction": "how the model answers, well enough to copy it",
+}
+
+ACCESSES = {
+    "label": "anyone who may ask the model, even if it answers with the bare label",
+    "value": "anyone who may ask the model and sees the predicted number",
+    "top_k": "anyone who may ask the model and sees its top scores",
+    "scores": "anyone who may ask the model and sees its scores",
+    "logits": "anyone who may ask the model and sees its raw logits",
+    "weights": "anyone who holds the model file; no output policy can help there",
+}
+
+SEENS = {
+    "nothing": "knowing only the person's other columns",
+    "y": "knowing the person's other columns and true outcome",
+    "label": "having seen the model's answer for the person",
+    "scores": "having seen the model's full answer for the person",
+}
+
+NOT_RUN = {
+    "not exposed": "not exposed: the policy or the model shuts the channel",
+    "not enough knowledge": "not enough knowledge: the adversary lacks what the attack needs",
+    "budget": "the query budget ran out",
+    "failed": "failed",
+    "not chosen": "not chosen in the configuration",
+}
+
+_METRICS = {
+    "auc": "area under the ROC curve",
+    "gain": "gain over imputation",
+    "accuracy": "accuracy",
+    "advantage": "advantage (TPR - FPR)",
+    "epsilon_lower": "lower bound on epsilon",
+    "imputation_accuracy": "accuracy of imputation without the model",
+    "training_leak": "members minus non-members",
+    "population_inference": "non-members minus imputation",
+    "exact_matches": "share of records rebuilt exactly",
+}
+
+
+def metric(name: str) -> str:
+    """Return a metric in words.
+
+    >>> metric("tpr_at_fpr_0.001"), metric("gain"), metric("my_metric")
+    ('true-positive rate at 0.1 % false positives', 'gain over imputation', 'my metric')
+    """
+    rate = re.fullmatch(r"tpr_at_fpr_(\d+(?:\.\d+)?(?:e-?\d+)?)", name)
+    if rate:
+        return f"true-positive rate at {percent(float(rate[1]))} false positives"
+    return _METRICS.get(name, one_line(name).replace("_", " "))
+
+
+def family(name: str) -> str:
+    """Return a family of attacks in words."""
+    return FAMILIES.get(name, one_line(name))
+
+
+def learns(cell: Cell) -> str:
+    """Return what an attack of this cell's kind learns."""
+    attribute = f"“{one_line(cell.attribute)}”" if cell.attribute else "a hidden column"
+    return CLAIMS.get(cell.family, one_line(cell.family)).replace("{attribute}", attribute)
+
+
+def access(name: str) -> str:
+    """Return who has this access."""
+    return ACCESSES.get(name, f"anyone with access to {one_line(name)}")
+
+
+def seen(name: str) -> str:
+    """Return what the adversary had seen."""
+    return SEENS.get(name, f"having seen {one_line(name)}")
