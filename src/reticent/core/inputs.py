@@ -85,7 +85,7 @@ def canonical_cell(value: object) -> bytes:
 
     Raises: BadInput for a value that has no stable bytes.
     """
-    if _is_missing(value):
+    if is_missing(value):
         return _MISSING
     if isinstance(value, str):
         return _sized(_TEXT, value)
@@ -159,7 +159,8 @@ def _cells(column: Column) -> list[bytes]:
     return cells
 
 
-def _is_missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
+    """Return whether a cell holds nothing: None, NaN, pandas.NA or NaT."""
     if value is None or type(value).__name__ == "NAType":
         return True
     try:

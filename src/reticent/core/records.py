@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from reticent.core.answers import Answer
+from reticent.core.inputs import is_missing
 from reticent.core.types import Column, Floats, Inputs
 
 
@@ -76,8 +77,14 @@ class Domain:
             grid = np.asarray(self.values, dtype=np.float64)[order]
             middle = (grid[1:] + grid[:-1]) / 2
             return order[np.searchsorted(middle, np.asarray(column, dtype=np.float64))]
-        place = {value: i for i, value in enumerate(self.values.tolist())}
-        return np.array([place.get(v, -1) for v in np.asarray(column).tolist()], dtype=np.int64)
+        place = {_key(value): i for i, value in enumerate(self.values.tolist())}
+        found = [place.get(_key(v), -1) for v in np.asarray(column).tolist()]
+        return np.array(found, dtype=np.int64)
+
+
+def _key(value: Any) -> Any:
+    """Return what a category is looked up by: everything missing is one category."""
+    return None if is_missing(value) else value
 
 
 Domains = Mapping[str, Domain]
