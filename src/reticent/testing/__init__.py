@@ -1,12 +1,23 @@
 """Planted leaks of known size, and the conformance tests that every plug-in can run."""
 
+from reticent.testing.cases import Case, cases_for
+from reticent.testing.conformance import ATTACK_CHECKS, NotConforming
+from reticent.testing.conformance_defence import DEFENCE_CHECKS, examples_of
 from reticent.testing.planted import Planted, plant_membership
 from reticent.testing.planted_models import plant_artefact, plant_extraction, plant_tree
 from reticent.testing.planted_people import plant_attribute, plant_record
 from reticent.testing.planted_range import plant_range
+from reticent.testing.surprise import chances, right_guesses
 
 __all__ = [
+    "ATTACK_CHECKS",
+    "DEFENCE_CHECKS",
+    "Case",
+    "NotConforming",
     "Planted",
+    "cases_for",
+    "chances",
+    "examples_of",
     "plant_artefact",
     "plant_attribute",
     "plant_extraction",
@@ -14,4 +25,5 @@ __all__ = [
     "plant_range",
     "plant_record",
     "plant_tree",
+    "right_guesses",
 ]

@@ -18,47 +18,14 @@ from reticent.core import (
     NotExposed,
     Population,
     canonical_rows,
-    check_raw,
 )
 from reticent.defences import Keyed
 from reticent.policy import Policy
+from reticent.targets.sklearn import SklearnTarget
 from reticent.testing.planted import Planted, door, inputs_of
 
 Keeper = Literal["neighbours", "support vectors", "gaussian process", "nothing"]
 FEATURES = ("x0", "x1", "x2", "x3")
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Fitted:
-    """A fitted scikit-learn classifier or regressor, with its weights open.
-
-    Attributes:
-        estimator: anything with predict_proba (classifier) or predict (regressor).
-    """
-
-    name: str
-    estimator: Any
-    classes: tuple[object, ...] = ()
-    columns: tuple[str, ...] = ()
-
-    @property
-    def channels(self) -> Channel:
-        """Return what a model that is handed over whole offers."""
-        asked = Channel.LABEL | Channel.TOP_K | Channel.SCORES if self.classes else Channel.VALUE
-        return asked | Channel.WEIGHTS
-
-    def answer(self, x: Inputs) -> Answer:
-        """Return the estimator's own answers."""
-        if self.classes:
-            scores = np.asarray(self.estimator.predict_proba(x), dtype=np.float64)
-            answer = Answer(labels=scores.argmax(axis=1), scores=scores)
-        else:
-            answer = Answer(values=np.asarray(self.estimator.predict(x), dtype=np.float64))
-        return check_raw(answer, questions=len(x), model=self.name)
-
-    def weights(self) -> object:
-        """Return the estimator."""
-        return self.estimator
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -122,7 +89,7 @@ def plant_artefact(*, keeps: Keeper, seed: int, n: int = 200, table: bool = True
     }[keeps]
     model = make_pipeline(StandardScaler(), last).fit(x[is_member], y[is_member])
     kept = {"support vectors": getattr(last, "support_", ()), "nothing": ()}.get(keeps)
-    target = Fitted(name=f"planted {keeps}", estimator=model, classes=(0, 1), columns=columns)
+    target = SklearnTarget(model, name=f"planted {keeps}")
     return Planted(
         access=door(target, Policy(), exposed=Channel.WEIGHTS),
         candidates=Candidates(x=x, y=y),
@@ -163,7 +130,7 @@ def plant_tree(*, leak: bool, seed: int, n: int = 400, n_population: int = 24) -
     records = table.iloc[:n]
     tree = DecisionTreeClassifier(random_state=seed).fit(records[is_member], y[:n][is_member])
     columns = tuple(table.columns)
-    target = Fitted(name="planted tree", estimator=tree, classes=(0, 1), columns=columns)
+    target = SklearnTarget(tree, name="planted tree")
     return Planted(
         access=door(target, Policy(), exposed=QUERIED | Channel.WEIGHTS),
         candidates=Candidates(x=records.drop(columns="status"), y=y[:n], missing=("status",)),
@@ -205,8 +172,8 @@ def plant_extraction(
     )
     kind = DecisionTreeRegressor if regression else DecisionTreeClassifier
     tree = kind(max_leaf_nodes=8, min_samples_leaf=0.05, random_state=seed)
-    target: Fitted | Noise = (
-        Fitted(name="planted tree", estimator=tree.fit(x, lessons), classes=names, columns=columns)
+    target: SklearnTarget | Noise = (
+        SklearnTarget(tree.fit(x, lessons), name="planted tree")
         if copyable
         else Noise(name="planted coin", classes=names, columns=columns)
     )

@@ -50,7 +50,9 @@ class Neighbourly:
 
     @property
     def channels(self) -> Channel:
-        """Return what a classifier offers."""
+        """Return VALUE for a regressor, else what a classifier offers."""
+        if not self.classes:
+            return Channel.VALUE
         return Channel.LABEL | Channel.TOP_K | Channel.SCORES
 
     def answer(self, x: Inputs) -> Answer:
@@ -59,6 +61,9 @@ class Neighbourly:
         nearest = self.tree.query(rows)[1]
         keys = canonical_rows(rows)
         own = ndtri(Keyed(self.name.encode(), lambda: keys).uniforms(1)[:, 0])
+        if not self.classes:
+            values = self.y[nearest] + np.exp(-self.lift[nearest]) * own
+            return check_raw(Answer(values=values), questions=len(rows), model=self.name)
         margin = self.lift[nearest] + QUESTION_STD_NATS * own
         scores = scores_of(margin, self.y[nearest], len(self.classes))
         answer = Answer(labels=scores.argmax(axis=1), scores=scores)
@@ -79,6 +84,7 @@ def plant_range(
     n_population: int = 800,
     dimensions: int = 8,
     table: bool = False,
+    regression: bool = False,
 ) -> Planted:
     """Plant a model that is surer by `shift_nats` all around a profile that somebody fits.
 
@@ -86,10 +92,13 @@ def plant_range(
     popularity, the trap that every model falls in alike, + N(0, OWN_STD_NATS) of the model's own +
     `shift_nats` if somebody in the training data fits + N(0, QUESTION_STD_NATS) of the question.
 
+    A regressor misses a profile's outcome by a standard normal of the question times the
+    exponential of minus the rest.
+
     Args: as `plant_membership`; reference models hold somebody like a random half of the profiles.
 
-    Returns: the audit; `known` has single_auc (one question a profile, popularity known),
-        sixteen_auc (the mean of sixteen) and best_auc (of any number).
+    Returns: the audit; `known` has, for a classifier, single_auc (one question a profile,
+        popularity known), sixteen_auc (the mean of sixteen) and best_auc (of any number).
     """
     rng = np.random.default_rng(seed)
     policy = policy or Policy()
@@ -99,13 +108,14 @@ def plant_range(
     tree = cKDTree(profiles)
     nearest = tree.query(crowd)[1]
     popularity = np.log1p(np.bincount(nearest, minlength=n))
-    y = rng.integers(2, size=n)
+    y: Column = rng.normal(size=n) if regression else rng.integers(2, size=n)
     is_member = rng.random(n) < 0.5
 
     def model(name: str, contains: Bools) -> Neighbourly:
         own = rng.normal(size=n) * OWN_STD_NATS
         lift = popularity - popularity.mean() + own + np.where(contains, shift_nats, 0.0)
-        return Neighbourly(name=name, y=y, lift=lift, tree=tree, columns=columns)
+        classes = () if regression else (0, 1)
+        return Neighbourly(name=name, y=y, lift=lift, tree=tree, classes=classes, columns=columns)
 
     def reference(i: int) -> Reference:
         contains = rng.random(n) < 0.5
@@ -126,5 +136,7 @@ def plant_range(
             columns=columns,
         ),
         truth=Truth(is_member=is_member, y=y),
-        known={"single_auc": auc(1), "sixteen_auc": auc(16), "best_auc": auc(np.inf)},
+        known={}
+        if regression
+        else {"single_auc": auc(1), "sixteen_auc": auc(16), "best_auc": auc(np.inf)},
     )

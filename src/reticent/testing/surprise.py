@@ -1,0 +1,104 @@
+"""How surprising a claim would be if nothing leaked: exact probabilities."""
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import binom, hypergeom
+
+from reticent.attacks._kept import INPUTS, in_space
+from reticent.attacks._rows import match_rows
+from reticent.core import (
+    ArtefactClaim,
+    AttributeClaim,
+    Bools,
+    Claim,
+    ExtractionClaim,
+    Floats,
+    MembershipClaim,
+    RangeClaim,
+    RecordClaim,
+)
+from reticent.testing.planted import Planted
+
+
+def chances(claim: Claim, case: Planted) -> tuple[float, float]:
+    """Return P(at least so much success) and P(at most so much) if nothing leaked.
+
+    Membership and range: members among the better-scored half, hypergeometric. Attributes and
+    records: members guessed right (all hidden columns), binomial at the best accuracy possible
+    without the model. Extraction: candidates copied right, binomial at the share of the commonest
+    answer. Artefacts: 0 if some member's row and no other was found.
+    """
+    if isinstance(claim, (MembershipClaim, RangeClaim)):
+        return _halves(claim.scores, case.truth.is_member)
+    if isinstance(claim, ArtefactClaim):
+        return _artefacts(claim, case)
+    if isinstance(claim, ExtractionClaim):
+        return _copies(claim, case)
+    known = case.known.get("imputation_accuracy", case.known.get("prior_accuracy"))
+    if known is None:
+        raise ValueError("the planted audit does not say how well one can guess without the model")
+    right = right_guesses(claim, case)[case.truth.is_member]
+    return _binomial(int(right.sum()), len(right), known)
+
+
+def right_guesses(claim: AttributeClaim | RecordClaim, case: Planted) -> Bools:
+    """Return (n,) where every hidden column was guessed right (within a continuous one's tol)."""
+    truth = case.truth.records
+    if truth is None:
+        raise ValueError("the planted audit has no records")
+    right = np.ones(len(truth), dtype=bool)
+    for column in case.candidates.missing:
+        guesses: Any = (
+            claim.guesses[column] if isinstance(claim, AttributeClaim) else claim.records[column]
+        )
+        true, guessed = truth[column].to_numpy(), np.asarray(guesses)
+        domain = case.knowledge.domains[column]
+        if domain.continuous:
+            right &= np.abs(true.astype(float) - guessed.astype(float)) <= domain.tol
+        else:
+            right &= true == guessed
+    return right
+
+
+def _halves(scores: Floats, is_member: Bools) -> tuple[float, float]:
+    if not np.isfinite(scores).all():
+        raise ValueError(f"scores must be finite, got {scores[~np.isfinite(scores)][:3].tolist()}")
+    # Ties are broken by a fixed shuffle that knows nothing of membership.
+    shuffle = np.random.default_rng(0).permutation(len(scores))
+    best = np.lexsort((shuffle, -scores))[: len(scores) // 2]
+    hits, n, members = int(is_member[best].sum()), len(scores), int(is_member.sum())
+    null = hypergeom(n, members, len(best))
+    return float(null.sf(hits - 1)), float(null.cdf(hits))
+
+
+def _binomial(hits: int, n: int, chance: float) -> tuple[float, float]:
+    return float(binom.sf(hits - 1, n, chance)), float(binom.cdf(hits, n, chance))
+
+
+def _artefacts(claim: ArtefactClaim, case: Planted) -> tuple[float, float]:
+    if len(claim.rows) == 0:
+        return 1.0, 1.0
+    space = str(claim.notes.get("space", INPUTS))
+    seen = in_space(case.access.target.weights(), space, case.candidates.x)
+    found = match_rows(claim.rows, seen)
+    share = found[case.truth.is_member].mean()
+    complete = share >= case.known["member_share"] - 1e-9 and share > 0
+    return (0.0 if complete and not found[~case.truth.is_member].any() else 1.0), 1.0
+
+
+def _copies(claim: ExtractionClaim, case: Planted) -> tuple[float, float]:
+    answer = case.truth.answer
+    if answer is None:
+        raise ValueError("the planted audit does not say what the model answers")
+    if answer.labels is not None:
+        if claim.labels is None:
+            raise ValueError("the target is a classifier and the claim has no labels")
+        hits = int((claim.labels == answer.labels).sum())
+        return _binomial(hits, len(answer.labels), case.known["majority"])
+    if answer.values is None or claim.values is None:
+        raise ValueError("the target is a regressor and the claim has no values")
+    # Beside the mean, a copy of nothing is nearer in at most half of the cases.
+    plain = np.abs(answer.values - answer.values.mean())
+    hits = int((np.abs(answer.values - claim.values) < plain).sum())
+    return _binomial(hits, len(plain), 0.5)
