@@ -33,7 +33,9 @@ def with_blocks() -> list[Path]:
 def test_blocks_run(page: Path, tmp_path: Path) -> None:
     env = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{tmp_path}",
+        "PYTHONPATH": os.pathsep.join(
+            map(str, (ROOT / "src", ROOT / "examples" / "plugin", tmp_path))
+        ),
         "NO_COLOR": "1",
     }
     for number, (kind, code, wanted) in enumerate(blocks(page), start=1):
