@@ -78,6 +78,9 @@ class Experiment:
         ppv_declared: precision from which individuals count as exposed.
         attacks: names to run; empty for all on the shelf.
         exclude: names not to run.
+        declared: (attack, policy) pairs of the confirmatory family; "all" matches every name.
+        known: columns known of each person, the hidden ones aside; None for all.
+        knows_policy: False for an adversary whose look-alikes answer without the policy.
         tolerance: the effect size that matters, as a difference of proportions (or of AUC).
         confidence: of every interval.
         seed: of everything random.
@@ -110,6 +113,9 @@ class Experiment:
     ppv_declared: float = 0.9
     attacks: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    declared: tuple[tuple[str, str], ...] = (("all", "all"),)
+    known: tuple[str, ...] | None = None
+    knows_policy: bool = True
     tolerance: float = 0.05
     confidence: float = 0.95
     seed: int = 0
@@ -162,6 +168,7 @@ class Experiment:
             query_budget=self.query_budget,
             statistics=[self.tolerance, self.confidence, self.prior_membership, self.ppv_declared],
             exposed=self.exposed.value,
+            known=[self.known, self.knows_policy],
             sensitive=[[s.column, s.harm, s.positive] for s in self.sensitive],
             hidden=self.hidden_together,
             seed=self.seed,
@@ -209,8 +216,8 @@ def domain_of(column: "pd.Series[Any]", *, tol: float | None = None) -> Domain:
     if numeric:
         values = np.array(sorted(counts.index.tolist()))
         counts = counts.loc[values.tolist()]
-    prior = counts.to_numpy(dtype=np.float64)
-    return Domain(values=values, prior=prior / prior.sum())
+    masses: Floats = np.asarray(counts, dtype=np.float64)
+    return Domain(values=values, prior=masses / masses.sum())
 
 
 def sample(people: Population, most: int, rng: np.random.Generator) -> Population:
@@ -219,22 +226,6 @@ def sample(people: Population, most: int, rng: np.random.Generator) -> Populatio
         return people
     rows = np.sort(rng.choice(len(people), size=most, replace=False))
     return Population(x=take(people.x, rows), y=people.y[rows])
-
-
-def without(people: Population, others: Population) -> tuple[Population, int]:
-    """Return the people who have no identical record (inputs and outcome) among the others.
-
-    Returns: those who stay, and how many were left out.
-    """
-    taken = set(_with_outcome(others))
-    stays = np.array([row not in taken for row in _with_outcome(people)], dtype=bool)
-    kept = Population(x=take(people.x, stays), y=people.y[stays])
-    return kept, int((~stays).sum())
-
-
-def _with_outcome(people: Population) -> list[bytes]:
-    rows = canonical_rows(people.x)
-    return [row + repr(y).encode() for row, y in zip(rows, people.y.tolist(), strict=True)]
 
 
 def encode_outcomes(y: Column, classes: Sequence[object], *, name: str) -> Column:

@@ -61,7 +61,6 @@ def draw_up(
     shelf: Mapping[str, Attack],
     *,
     only: Iterable[str] = (),
-    declared: Iterable[str] = (),
 ) -> Plan:
     """Return every meaningful task for the experiment.
 
@@ -69,12 +68,10 @@ def draw_up(
         experiment: what is audited.
         shelf: the attacks by name, with their settings.
         only: names to run; empty for those that the experiment chose.
-        declared: names of policies whose cells form the declared family; default: the first.
 
     Raises: BadInput for an attack that is not on the shelf.
     """
     chosen = _chosen(experiment, shelf, only)
-    family = set(declared) or {next(iter(experiment.policies))}
     tasks: list[Task] = []
     skipped: list[NotRun] = []
     for name, attack in shelf.items():
@@ -83,7 +80,7 @@ def draw_up(
         if name not in chosen:
             skipped.append(NotRun(what=name, why="Not chosen for this audit.", kind="not chosen"))
             continue
-        found, why = _tasks_of(experiment, attack, family)
+        found, why = _tasks_of(experiment, attack)
         tasks += found
         skipped += why
     return Plan(tasks=tuple(tasks), not_run=tuple(skipped))
@@ -119,9 +116,7 @@ def levels(experiment: Experiment, policy: str) -> list[str]:
     return found
 
 
-def _tasks_of(
-    experiment: Experiment, attack: Attack, family: set[str]
-) -> tuple[list[Task], list[NotRun]]:
+def _tasks_of(experiment: Experiment, attack: Attack) -> tuple[list[Task], list[NotRun]]:
     lacking = _lacking(experiment, attack)
     if lacking:
         return [], [NotRun(what=attack.name, why=lacking, kind="not enough knowledge")]
@@ -136,7 +131,7 @@ def _tasks_of(
                     policy=policy,
                     seen=seen,
                     hidden=hidden,
-                    declared=policy in family and attack.family is not Family.EXTRACTION,
+                    declared=_is_declared(experiment, attack, policy),
                 )
             )
     if tasks:
@@ -146,6 +141,12 @@ def _tasks_of(
     if not _sensitive_enough(experiment, attack):
         why = "No column is declared sensitive, so there is nothing to guess."
     return [], [NotRun(what=attack.name, why=why, kind="not exposed")]
+
+
+def _is_declared(experiment: Experiment, attack: Attack, policy: str) -> bool:
+    if attack.family is Family.EXTRACTION:
+        return False  # kept apart: it says nothing of people
+    return any(a in ("all", attack.name) and p in ("all", policy) for a, p in experiment.declared)
 
 
 def _doors(experiment: Experiment, attack: Attack) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +30,9 @@ from reticent.policy import Policy
 from reticent.targets.aligned import aligned
 from reticent.targets.base import Target
 from reticent.targets.memo import Memo
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MIN_FILL = 200  # auxiliary rows below which none are spent on training references
 
@@ -77,18 +81,15 @@ class Prepared:
             secret=self.experiment.secret,
         )
 
-    def knowledge(
-        self, task: Task, *, knows_policy: bool = True, leave_out: int | None = None
-    ) -> Knowledge:
+    def knowledge(self, task: Task, *, leave_out: int | None = None) -> Knowledge:
         """Return what the adversary owns beforehand in one task.
 
         Args:
             task: the task; its policy stands before every look-alike too.
-            knows_policy: False for an adversary that asks its look-alikes without the policy.
             leave_out: a reference that plays the target and is therefore no reference.
         """
         experiment = self.experiment
-        policy = experiment.policies[task.policy] if knows_policy else Policy()
+        policy = experiment.policies[task.policy] if experiment.knows_policy else Policy()
         asks = LEVELS["scores"] if task.level == "weights" else LEVELS[task.level]
 
         def door(model: Target, name: str) -> Access:
@@ -139,11 +140,23 @@ class Prepared:
             open_ = policy.exposes(self.experiment.exposed & self.target.channels)
             observed = answer.only(shown & open_)
         return Candidates(
-            x=full.x.drop(columns=list(task.hidden)),
+            x=self._as_known(full.x).drop(columns=list(task.hidden)),
             y=None if task.seen is Seen.NOTHING else full.y,
             observed=observed,
             missing=task.hidden,
         )
+
+    def _as_known(self, x: "pd.DataFrame") -> "pd.DataFrame":
+        """Put the population's usual value wherever the adversary does not know a person's."""
+        known, population = self.experiment.known, self.experiment.auxiliary
+        if known is None or population is None or isinstance(population.x, np.ndarray):
+            return x
+        usual = {
+            column: population.x[column].mode().iloc[0]
+            for column in x.columns
+            if column not in known
+        }
+        return x.assign(**usual)
 
 
 def prepare(

@@ -31,7 +31,9 @@ class Figure(_Part):
     n_members: int = 0
     n_non_members: int = 0
     counts: dict[str, float] = Field(default_factory=dict)
-    formula: str = Field("", description="How estimate follows from counts, in words and symbols.")
+    formula: str = Field(
+        default="", description="How estimate follows from counts, in words and symbols."
+    )
 
 
 class Curve(_Part):
@@ -55,24 +57,32 @@ class Cell(_Part):
     access: str = Field(description="The strongest channel the attack was given, lower case.")
     seen: str = Field(description="What the adversary had seen: nothing, y, label, scores.")
     policy: str = Field(description="Name of one of the record's policies.")
-    attribute: str | None = Field(None, description="Hidden column(s), joined by '+'.")
+    attribute: str | None = Field(default=None, description="Hidden column(s), joined by '+'.")
     subgroup: str = "all"
     declared: bool = Field(description="In the family that was declared beforehand (Holm).")
     primary: Figure = Field(description="The figure the verdict hangs on.")
-    gain: Figure | None = Field(None, description="Attack minus max(prior, imputation), members.")
-    baseline: Figure | None = Field(None, description="The same task without the model.")
-    training_leak: Figure | None = Field(None, description="Members minus non-members.")
-    population_inference: Figure | None = Field(None, description="Non-members minus imputation.")
+    gain: Figure | None = Field(
+        default=None, description="Attack minus max(prior, imputation), members."
+    )
+    baseline: Figure | None = Field(default=None, description="The same task without the model.")
+    training_leak: Figure | None = Field(default=None, description="Members minus non-members.")
+    population_inference: Figure | None = Field(
+        default=None, description="Non-members minus imputation."
+    )
     figures: list[Figure] = Field(default_factory=list, description="Everything else measured.")
     curves: list[Curve] = Field(default_factory=list)
     p_value: float | None = None
-    p_adjusted: float | None = Field(None, description="Holm for declared, BH for exploratory.")
+    p_adjusted: float | None = Field(
+        default=None, description="Holm for declared, BH for exploratory."
+    )
     minimum_detectable_effect: float | None = None
     tolerance: float
     tier: Tier
     verdict: Verdict
     why: str = Field(description="One sentence: why this verdict.")
-    harm: str | None = Field(None, description="Declared harm class of the sensitive column.")
+    harm: str | None = Field(
+        default=None, description="Declared harm class of the sensitive column."
+    )
     queries: int = Field(description="Rows asked of the target.")
     settings: dict[str, Any] = Field(default_factory=dict)
     notes: dict[str, Any] = Field(default_factory=dict)
@@ -155,16 +165,22 @@ class RunEntry(_Part):
     cpu_s: float | None = None
     wall_s: float | None = None
     cpu_s_by_cell: dict[str, float] = Field(default_factory=dict)
-    reused: int = Field(0, description="Finished pieces of work taken over from an earlier run.")
+    reused: int = Field(
+        default=0, description="Finished pieces of work taken over from an earlier run."
+    )
 
 
 class Record(_Part):
     """Everything that one audit measured."""
 
     schema_version: Literal[1] = 1
-    digest: str = Field("", description="SHA-256 of this record without `run` and `digest`.")
+    digest: str = Field(
+        default="", description="SHA-256 of this record without `run` and `digest`."
+    )
     config_digest: str
-    config_path: str | None = Field(None, description="As given, relative to the repository.")
+    config_path: str | None = Field(
+        default=None, description="As given, relative to the repository."
+    )
     seed: int
     confidence: float
     tolerance: float
@@ -181,6 +197,6 @@ class Record(_Part):
     exit_code: Literal[0, 1, 2, 3]
     statement: str = Field(description="The one paragraph that may be quoted.")
     records: list[dict[str, Any]] | None = Field(
-        None, description="Sensitive values; only with --include-records."
+        default=None, description="Sensitive values; only with --include-records."
     )
     run: RunEntry

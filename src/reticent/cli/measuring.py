@@ -50,8 +50,8 @@ def measure(wish: Wish, *, again: str) -> "Record":
 
     Raises: typer.Exit with 130 on Ctrl-C, after saying what was kept.
     """
-    from reticent.audit.experiment import from_config
     from reticent.audit.run import run_audit
+    from reticent.audit.setup import from_config
     from reticent.config import load
 
     config = load(wish.config)
@@ -59,17 +59,18 @@ def measure(wish: Wish, *, again: str) -> "Record":
         config = config.model_copy(
             update={"audit": config.audit.model_copy(update={"seed": wish.seed})}
         )
+    if wish.trust_model_file and config.model.path is not None:
+        _warn_of_code(config.model.path)
     with _warnings_in_words(), listener(quiet=wish.quiet) as listen:
         try:
-            experiment = from_config(
-                config, base=wish.config.parent, trust_model_file=wish.trust_model_file
-            )
+            experiment = from_config(config, trust_model_file=wish.trust_model_file)
             record = run_audit(
                 experiment,
                 out=wish.out,
                 jobs=wish.jobs or config.audit.jobs,
                 resume=wish.resume,
                 only=wish.only,
+                include_records=wish.include_records,
                 now=lambda: datetime.now(UTC),
                 listen=listen,
             )
@@ -92,6 +93,17 @@ def write(record: "Record", out: Path) -> None:
 
     for kind, name in FILES.items():
         (out / name).write_text(render(record, kind), encoding="utf-8")
+
+
+def _warn_of_code(model: str) -> None:
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, markup=False).print(
+        f"WARNING: {model} is loaded as --trust-model-file says: whatever code its author put in "
+        "runs now, with your rights. Convert it once with skops.io.dump and drop the option.",
+        style="bold red",
+        soft_wrap=True,
+    )
 
 
 @contextmanager

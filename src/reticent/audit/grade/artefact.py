@@ -1,5 +1,8 @@
 """Grade rows read out of a model's own state: whose rows are they?"""
 
+import numpy as np
+from scipy.stats import fisher_exact
+
 from reticent.audit.grade.base import Graded
 from reticent.core import Bools
 from reticent.stats.differences import difference
@@ -24,12 +27,12 @@ def grade_artefact(found: Bools, is_member: Bools, *, confidence: float) -> Grad
         metric="members_found_minus_non_members_found",
         confidence=confidence,
     )
-    from scipy.stats import fisher_exact
-
-    table = [
-        [int(inside.sum()), int((~inside).sum())],
-        [int(outside.sum()), int((~outside).sum())],
-    ]
+    table = np.array(
+        [
+            [int(inside.sum()), int((~inside).sum())],
+            [int(outside.sum()), int((~outside).sum())],
+        ]
+    )
     return Graded(
         primary=leak,
         training_leak=leak,

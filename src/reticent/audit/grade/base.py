@@ -19,14 +19,16 @@ class Individuals:
         precision: share of them that the attack is right about, on the second half alone.
         confirmed: True if that precision's lower end reaches the declared value.
         rule: the rule, in words.
-        odds: TPR and FPR ends on the second half, for membership; empty for the rest.
+        tpr: on the second half at the rule's threshold, for membership.
+        fpr: on the second half at the rule's threshold, for membership.
     """
 
     rows: Ints
     precision: Leakage
     confirmed: bool
     rule: str
-    odds: Mapping[str, float] = field(default_factory=dict)
+    tpr: Leakage | None = None
+    fpr: Leakage | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

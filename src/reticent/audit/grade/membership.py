@@ -147,12 +147,9 @@ def _individuals(
         confirmed=found.ppv.lower is not None and found.ppv.lower >= ppv_declared,
         rule=f"scores above the threshold with a false-positive rate of at most "
         f"{LOW_FPRS[-1]:g} on the first half",
-        odds={"tpr_lower": found.tpr.lower or 0.0, "fpr_upper": _or_one(found.fpr.upper)},
+        tpr=found.tpr,
+        fpr=found.fpr,
     )
-
-
-def _or_one(value: float | None) -> float:
-    return 1.0 if value is None else value
 
 
 def _curves(inside: Floats, outside: Floats, confidence: float) -> tuple[Curve, ...]:

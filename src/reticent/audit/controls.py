@@ -1,0 +1,376 @@
+"""Checks of the audit itself: what was planted must be found, and silence must stay silent.
+
+A control that fails makes the audit invalid: "not found" would mean nothing, or a "finding" would
+be an artefact of the data.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from reticent.attacks import Attack
+from reticent.audit.experiment import Experiment
+from reticent.audit.grade import grade_attribute, grade_membership
+from reticent.audit.grade.base import Graded
+from reticent.audit.plan import Task
+from reticent.audit.prepare import Prepared
+from reticent.audit.record import Control
+from reticent.audit.show import figure_of
+from reticent.core import (
+    Answer,
+    AttributeClaim,
+    Candidates,
+    Channel,
+    Column,
+    Inputs,
+    Leakage,
+    MembershipClaim,
+    canonical_rows,
+)
+from reticent.ledger import QueryLedger
+from reticent.policy import Policy
+from reticent.stats.roc import auc
+from reticent.targets.base import Target
+
+# A control at 95 % would call one honest audit in twenty invalid.
+CONTROL_CONFIDENCE = 0.999
+BLIND_FOLDS = 5
+SHIFT_FACTOR = 5.0  # error spreads by which a planted regressor misses whoever it does not hold
+SURE = 0.999
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Telltale:
+    """The model under audit with a leak planted in it: it is sure of its members, and right.
+
+    Attributes:
+        inner: the model.
+        members: their true records.
+        y: (n,) their outcomes.
+    """
+
+    inner: Target
+    members: Inputs
+    y: Column
+    _known: dict[bytes, float] = field(init=False)
+    _shift: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        rows = canonical_rows(self.members)
+        object.__setattr__(self, "_known", dict(zip(rows, self.y.tolist(), strict=True)))
+        values = self.inner.answer(self.members).values
+        spread = 0.0 if values is None else float(np.std(values - self.y))
+        object.__setattr__(self, "_shift", SHIFT_FACTOR * max(spread, 1e-6))
+
+    @property
+    def name(self) -> str:
+        """Return the model's name."""
+        return f"{self.inner.name} with a planted leak"
+
+    @property
+    def channels(self) -> Channel:
+        """Return the model's channels, less its weights."""
+        return self.inner.channels & ~Channel.WEIGHTS
+
+    @property
+    def classes(self) -> tuple[object, ...]:
+        """Return the model's classes."""
+        return self.inner.classes
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the model's input columns."""
+        return self.inner.columns
+
+    def answer(self, x: Inputs) -> Answer:
+        """Return the model's answers, except for members: theirs are sure and right."""
+        raw = self.inner.answer(x)
+        known = [self._known.get(row) for row in canonical_rows(x)]
+        held = np.array([y is not None for y in known])
+        y = np.array([0.0 if v is None else v for v in known])
+        if raw.values is not None:
+            return Answer(values=np.where(held, y, raw.values + self._shift))
+        labels, scores = raw.labels, raw.scores
+        index = y.astype(np.int64)
+        if labels is not None:
+            labels = np.where(held, index, labels)
+        if scores is not None:
+            sure = np.full(scores.shape, (1 - SURE) / max(scores.shape[1] - 1, 1))
+            sure[np.arange(len(index)), index] = SURE
+            scores = np.where(held[:, None], sure, scores)
+        return Answer(labels=labels, scores=scores)
+
+    def weights(self) -> object:
+        """Return the model's weights: the leak is in the answers only."""
+        return self.inner.weights()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deaf:
+    """The model under audit, made to ignore some columns: it cannot leak what it never reads.
+
+    Attributes:
+        inner: the model.
+        columns_ignored: the columns.
+        filler: column -> the one value that it reads instead.
+    """
+
+    inner: Target
+    filler: dict[str, object]
+
+    @property
+    def name(self) -> str:
+        """Return the model's name."""
+        return f"{self.inner.name} without {', '.join(self.filler)}"
+
+    @property
+    def channels(self) -> Channel:
+        """Return the model's channels, less its weights."""
+        return self.inner.channels & ~Channel.WEIGHTS
+
+    @property
+    def classes(self) -> tuple[object, ...]:
+        """Return the model's classes."""
+        return self.inner.classes
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the model's input columns."""
+        return self.inner.columns
+
+    def answer(self, x: Inputs) -> Answer:
+        """Return the model's answer to the same rows with the ignored columns blanked."""
+        if isinstance(x, np.ndarray):
+            return self.inner.answer(x)
+        blank = x.copy()
+        for column, value in self.filler.items():
+            blank[column] = np.repeat(np.array([value]), len(x)).astype(x[column].to_numpy().dtype)
+        return self.inner.answer(blank)
+
+    def weights(self) -> object:
+        """Return the model's weights."""
+        return self.inner.weights()
+
+
+Run = Callable[[Attack, Task, Target, int | None], Graded]
+
+
+def membership_controls(
+    prepared: Prepared, attack: Attack, task: Task, rng: np.random.Generator
+) -> list[Control]:
+    """Return the controls of the membership family, run with one of its attacks."""
+    experiment = prepared.experiment
+    planted = Telltale(prepared.target, experiment.members.x, experiment.members.y)
+    found = _membership(prepared, attack, task, planted, rng).primary
+    controls = [
+        _positive(
+            f"planted membership leak ({attack.name})",
+            "The model was made sure and right about every member; the attack must see it.",
+            found,
+            at_least=0.5,
+        )
+    ]
+    own = _claim(prepared, attack, task, prepared.target, rng)
+    shuffled = rng.permutation(experiment.is_member)
+    controls.append(
+        _negative(
+            f"shuffled membership ({attack.name})",
+            "The same scores, graded against members drawn at random; nothing may be found.",
+            _grade(experiment, own, shuffled, rng).primary,
+            at_most=0.5,
+        )
+    )
+    if prepared.references:
+        last = len(prepared.references) - 1
+        twin = prepared.references[last].target
+        claim = _claim(prepared, attack, task, twin, rng, leave_out=last)
+        controls.append(
+            _negative(
+                f"twin model ({attack.name})",
+                "A look-alike trained on people drawn at random took the model's place; who is a "
+                "member of the model must not show.",
+                _grade(experiment, claim, experiment.is_member, rng).primary,
+                at_most=0.5,
+            )
+        )
+    return controls
+
+
+def blind_control(experiment: Experiment, rng: np.random.Generator) -> Control:
+    """Return whether members can be told from non-members without asking the model at all.
+
+    If they can, they come from different populations, and every membership figure is about that.
+    """
+    return _negative(
+        "blind classifier",
+        "A classifier that sees the records but not the model tries to tell members from "
+        "non-members; if it can, the two groups differ by themselves.",
+        blind_auc(experiment, rng),
+        at_most=0.5,
+    )
+
+
+def blind_auc(experiment: Experiment, rng: np.random.Generator) -> Leakage:
+    """Return the cross-fitted AUC of telling members apart from their records alone."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    from reticent.attacks._encode import fit_encoder
+
+    pool = experiment.pool
+    features = np.column_stack(
+        [fit_encoder(pool.x).matrix(pool.x), np.asarray(pool.y, dtype=np.float64)]
+    )
+    folds = StratifiedKFold(BLIND_FOLDS, shuffle=True, random_state=int(rng.integers(2**31 - 1)))
+    learner = HistGradientBoostingClassifier(
+        max_iter=60, min_samples_leaf=20, random_state=int(rng.integers(2**31 - 1))
+    )
+    scores = cross_val_predict(
+        learner, features, experiment.is_member, cv=folds, method="predict_proba"
+    )[:, 1]
+    inside = experiment.is_member
+    return auc(scores[inside], scores[~inside], confidence=CONTROL_CONFIDENCE)
+
+
+def attribute_controls(
+    prepared: Prepared,
+    attack: Attack,
+    task: Task,
+    imputation: AttributeClaim,
+    rng: np.random.Generator,
+) -> list[Control]:
+    """Return the controls of the attribute family, run with one of its attacks."""
+    experiment = prepared.experiment
+    planted = Telltale(prepared.target, experiment.members.x, experiment.members.y)
+    found = _attribute(prepared, attack, task, planted, imputation, rng)
+    filler = {c: experiment.domains[c].values.tolist()[0] for c in task.hidden}
+    deaf = _attribute(prepared, attack, task, Deaf(prepared.target, filler), imputation, rng)
+    own = _attribute(prepared, attack, task, prepared.target, imputation, rng, shuffle=True)
+    what = "+".join(task.hidden)
+    return [
+        _positive(
+            f"planted leak of {what} ({attack.name})",
+            "The model was made sure and right about every member's true record; the attack must "
+            "gain on imputation.",
+            found.primary,
+            at_least=0.0,
+        ),
+        _negative(
+            f"model that ignores {what} ({attack.name})",
+            "The model was made to read the same value for everybody; the attack may gain nothing "
+            "on imputation.",
+            deaf.primary,
+            at_most=0.0,
+        ),
+        _negative(
+            f"shuffled values of {what} ({attack.name})",
+            "The same guesses, graded against values dealt out at random; nothing may be gained.",
+            own.primary,
+            at_most=0.0,
+        ),
+    ]
+
+
+def _claim(
+    prepared: Prepared,
+    attack: Attack,
+    task: Task,
+    target: Target,
+    rng: np.random.Generator,
+    *,
+    leave_out: int | None = None,
+) -> MembershipClaim:
+    access = replace(prepared.door(task, ledger=QueryLedger(), target=target), policy=Policy())
+    open_ = replace(
+        prepared, experiment=replace(prepared.experiment, policies={task.policy: Policy()})
+    )
+    claim = attack.run(
+        access, open_.candidates(task), open_.knowledge(task, leave_out=leave_out), rng
+    )
+    if not isinstance(claim, MembershipClaim):
+        raise TypeError(f"{attack.name} is no membership attack")
+    return claim
+
+
+def _membership(
+    prepared: Prepared, attack: Attack, task: Task, target: Target, rng: np.random.Generator
+) -> Graded:
+    claim = _claim(prepared, attack, task, target, rng)
+    return _grade(prepared.experiment, claim, prepared.experiment.is_member, rng)
+
+
+def _grade(
+    experiment: Experiment, claim: MembershipClaim, is_member: Column, rng: np.random.Generator
+) -> Graded:
+    return grade_membership(
+        claim.scores,
+        is_member,
+        rng,
+        confidence=CONTROL_CONFIDENCE,
+        prior=experiment.prior_membership,
+        ppv_declared=experiment.ppv_declared,
+    )
+
+
+def _attribute(
+    prepared: Prepared,
+    attack: Attack,
+    task: Task,
+    target: Target,
+    imputation: AttributeClaim,
+    rng: np.random.Generator,
+    *,
+    shuffle: bool = False,
+) -> Graded:
+    experiment = prepared.experiment
+    open_ = replace(
+        prepared, experiment=replace(experiment, policies={task.policy: Policy()}), target=target
+    )
+    people: Candidates = open_.candidates(task)
+    access = replace(open_.door(task, ledger=QueryLedger()), policy=Policy())
+    claim = attack.run(access, people, open_.knowledge(task), rng)
+    if not isinstance(claim, AttributeClaim):
+        raise TypeError(f"{attack.name} is no attribute attack")
+    truth = experiment.pool.x
+    if isinstance(truth, np.ndarray):
+        raise TypeError("hidden columns need named columns")
+    if shuffle:
+        order = rng.permutation(len(truth))
+        truth = truth.assign(**{c: truth[c].to_numpy()[order] for c in task.hidden})
+    return grade_attribute(
+        claim,
+        truth,
+        experiment.is_member,
+        imputation,
+        experiment.domains,
+        rng,
+        confidence=CONTROL_CONFIDENCE,
+        ppv_declared=experiment.ppv_declared,
+    )
+
+
+def _positive(name: str, what: str, found: Leakage, *, at_least: float) -> Control:
+    passed = found.lower is not None and found.lower > at_least
+    why = (
+        f"Found: the interval lies above {at_least:g}."
+        if passed
+        else f"Not found: the interval does not lie above {at_least:g}, so that 'not found' "
+        "elsewhere would mean nothing."
+    )
+    return Control(
+        name=name, kind="positive", what=what, figure=figure_of(found), passed=passed, why=why
+    )
+
+
+def _negative(name: str, what: str, found: Leakage, *, at_most: float) -> Control:
+    passed = found.lower is not None and found.lower <= at_most
+    why = (
+        f"Silent: the interval does not lie above {at_most:g}."
+        if passed
+        else f"Not silent: the interval lies above {at_most:g}, so that findings elsewhere may "
+        "be an artefact."
+    )
+    return Control(
+        name=name, kind="negative", what=what, figure=figure_of(found), passed=passed, why=why
+    )
