@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -11,10 +11,12 @@ from reticent.core import Answer, BadAnswer, BadInput, Floats, Inputs, Ints, Ret
 if TYPE_CHECKING:
     import pandas as pd
 
+T = TypeVar("T")
+
 CHUNK_ROWS = 16_384  # a Gaussian process of 2,000 rows then needs 262 MB a chunk
 
 
-def guarded(call: Callable[[], Any], *, model: str) -> Any:
+def guarded(call: Callable[[], T], *, model: str) -> T:
     """Return what `call` returns; whatever it raises becomes a BadAnswer that names the model."""
     try:
         return call()
@@ -97,7 +99,8 @@ def _named(x: "np.ndarray[Any, Any]", columns: tuple[str, ...], model: str) -> "
 def as_array(x: "pd.DataFrame") -> "np.ndarray[Any, Any]":
     """Return a table as numbers where every column is one, as objects otherwise."""
     if all(kind.kind in "biuf" for kind in x.dtypes):
-        return x.to_numpy(dtype=np.float64)
+        # By rows: sums over a row then round as they do for an array that came as one.
+        return np.ascontiguousarray(x.to_numpy(dtype=np.float64))
     return x.to_numpy(dtype=object)
 
 

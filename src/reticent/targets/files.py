@@ -4,7 +4,7 @@ import hashlib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from reticent.core import BadInput, ReticentError, UntrustedFile
 from reticent.targets.base import Target
@@ -12,6 +12,8 @@ from reticent.targets.base import Target
 SKOPS = frozenset({".skops"})
 ONNX = frozenset({".onnx"})
 PICKLES = frozenset({".pkl", ".pickle", ".joblib"})
+
+T = TypeVar("T")
 
 _READABLE = ".skops or .onnx; .pkl, .pickle and .joblib with consent"
 _BLOCK_BYTES = 1 << 20
@@ -68,9 +70,7 @@ def load_model(path: str | Path, *, trust: bool = False, name: str | None = None
             f"{found} ends in {suffix or 'nothing'!r}, which is no model format known here.",
             way_out=f"Save the model as {_READABLE}.",
         )
-    from reticent.targets.sklearn import SklearnTarget
-
-    return SklearnTarget(model, name=called)
+    return _opened(found, lambda: _as_target(model, called))
 
 
 def save_model(model: Any, path: str | Path) -> None:
@@ -97,7 +97,16 @@ def save_model(model: Any, path: str | Path) -> None:
         ) from error
 
 
-def _opened(path: Path, read: Callable[[], Any]) -> Any:
+def _as_target(model: Any, name: str) -> Target:
+    from reticent.targets.sklearn import SklearnTarget
+
+    target = SklearnTarget(model, name=name)
+    # A damaged model may fail at its first property: better here, where the file is known.
+    _ = target.channels, target.classes, target.columns
+    return target
+
+
+def _opened(path: Path, read: Callable[[], T]) -> T:
     """Return what `read` returns; a library's own complaint becomes ours."""
     try:
         return read()

@@ -87,7 +87,9 @@ class SklearnTarget:
         fitted with is missing.
         """
         chosen = pick(x, self.columns, model=self.name)
-        raw = in_chunks(self._ask, chosen, chunk_rows=self.chunk_rows)
+        raw = guarded(
+            lambda: in_chunks(self._ask, chosen, chunk_rows=self.chunk_rows), model=self.name
+        )
         return check_raw(raw, questions=len(x), model=self.name)
 
     def weights(self) -> object:
@@ -100,15 +102,15 @@ class SklearnTarget:
         x = _as_boosters_take_it(self.model, x)
         classes = self.classes
         if not classes:
-            raw = guarded(lambda: self.model.predict(x), model=self.name)
+            raw = self.model.predict(x)
             return Answer(values=as_values(raw, model=self.name))
         scores = None
         if _has(self.model, "predict_proba"):
-            raw = guarded(lambda: self.model.predict_proba(x), model=self.name)
+            raw = self.model.predict_proba(x)
             scores = as_scores(raw, classes=len(classes), model=self.name)
             if _qualified(_last(self.model)) in _ARGMAX:
                 return Answer(labels=scores.argmax(axis=1), scores=scores)
-        raw = guarded(lambda: self.model.predict(x), model=self.name)
+        raw = self.model.predict(x)
         return Answer(labels=as_labels(raw, classes, model=self.name), scores=scores)
 
     def _nothing(self) -> Answer:
