@@ -52,26 +52,39 @@ class Model(_Table):
         description="Who answers for this model: a named person or team. Required."
     )
     name: Named | None = Field(
-        default=None, description="How reports call it. Default: the name of its file or function."
+        default=None,
+        examples=["credit-risk"],
+        description="How reports call it. Default: the name of its file or function.",
     )
     path: Source | None = Field(
         default=None,
+        examples=["model.skops"],
         description="Model file, relative to this file: .skops, .onnx, .pkl, .joblib, or "
         "the log of a replay.",
     )
     call: Call | None = Field(
-        default=None, description='Instead of path: a Python callable, "package.module:function".'
+        default=None,
+        examples=["package.module:function"],
+        description='Instead of path: a Python callable, "package.module:function".',
     )
     kind: Literal["sklearn", "onnx", "function", "replay"] | None = Field(
-        default=None, description="How to reach it. Default: from the suffix of path, or function."
+        default=None,
+        examples=["sklearn"],
+        description="How to reach it. Default: from the suffix of path, or function.",
     )
     task: Literal["classification", "regression"] | None = Field(
-        default=None, description="What it predicts. Default: asked of the model."
+        default=None,
+        examples=["classification"],
+        description="What it predicts. Default: asked of the model.",
     )
     classes: (
         Annotated[tuple[Scalar, ...], Field(strict=False, min_length=2), AfterValidator(different)]
         | None
-    ) = Field(default=None, description="Class values in the order of the scores, if it has none.")
+    ) = Field(
+        default=None,
+        examples=[["no", "yes"]],
+        description="Class values in the order of the scores, if it has none.",
+    )
     reference: Reference = Field(
         default="same",
         description='How the adversary trains look-alikes: "same" (a clone of the model), a '
@@ -96,29 +109,39 @@ class Data(_Table):
 
     members: Source | None = Field(
         default=None,
+        examples=["train.csv"],
         description="Records that the model was trained on: a file (CSV, Parquet, Arrow) "
         "relative to this one, or SQL that starts with SELECT, run by DuckDB.",
     )
     non_members: Source | None = Field(
         default=None,
+        examples=["holdout.csv"],
         description="Records from the same population that it was not trained on; likewise.",
     )
     source: Source | None = Field(
         default=None,
+        examples=["SELECT * FROM 'people.parquet'"],
         description="Instead of members and non_members: one file or SELECT with both.",
     )
     member_column: Named | None = Field(
-        default=None, description="With source: the column that is true (1) for members."
+        default=None,
+        examples=["in_training"],
+        description="With source: the column that is true (1) for members.",
     )
     target: Named = Field(description="The column that the model predicts.")
     features: Annotated[Columns, Field(min_length=1)] | None = Field(
-        default=None, description="The model's input columns in order. Default: all other columns."
+        default=None,
+        examples=[["age", "income"]],
+        description="The model's input columns in order. Default: all other columns.",
     )
     identifier: Named | None = Field(
-        default=None, description="A column that names the person; never shown to an attack."
+        default=None,
+        examples=["person_id"],
+        description="A column that names the person; never shown to an attack.",
     )
     auxiliary: Source | None = Field(
         default=None,
+        examples=["public.csv"],
         description="Records that the adversary owns. Default: a share of the non-members "
         "(adversary.auxiliary_share), who are then not under test.",
     )
@@ -137,13 +160,17 @@ class Sensitive(_Table):
     )
     positive: Scalar | None = Field(
         default=None,
+        examples=["yes"],
         description="The value that precision and recall are about. Default: the rarest.",
     )
     continuous: bool | None = Field(
-        default=None, description="A scale, not categories. Default: from the column's values."
+        default=None,
+        examples=[True],
+        description="A scale, not categories. Default: from the column's values.",
     )
     tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         default=None,
+        examples=[5.0],
         description="For a scale: half width, in its unit, within which a guess is right.",
     )
 
@@ -153,11 +180,16 @@ class Adversary(_Table):
 
     known: Columns | None = Field(
         default=None,
+        examples=[["age", "income"]],
         description="Columns known of each person. Default: all features but the hidden one.",
     )
     hidden_together: Annotated[
         tuple[Annotated[Columns, Field(min_length=2)], ...], Field(strict=False)
-    ] = Field(default=(), description="Groups of sensitive columns to hide at once.")
+    ] = Field(
+        default=(),
+        examples=[[["race", "sex"]]],
+        description="Groups of sensitive columns to hide at once.",
+    )
     seen: Annotated[
         tuple[Literal["nothing", "y", "label", "scores"], ...],
         Field(strict=False, min_length=1),
@@ -185,11 +217,14 @@ class Adversary(_Table):
     )
     priors: dict[Named, Prior] = Field(
         default_factory=dict,
+        examples=[{"smoker": {"yes": 0.2, "no": 0.8}}],
         description="Column -> value -> probability known beforehand. Default: from the auxiliary "
         "data.",
     )
     query_budget: Annotated[int, Field(ge=1, le=10**12)] | None = Field(
-        default=None, description="Rows that one attack may ask. Default: no limit."
+        default=None,
+        examples=[100000],
+        description="Rows that one attack may ask. Default: no limit.",
     )
     prior_membership: Proportion = Field(
         default=0.01,
@@ -209,6 +244,7 @@ class Exposure(_Table):
         | None
     ) = Field(
         default=None,
+        examples=[["label", "scores"]],
         description="Default: label and scores (value for a regressor). weights: the model "
         "file itself is in the adversary's hands, and no policy stands between.",
     )
