@@ -64,6 +64,8 @@ class Experiment:
         members: people in the training data that are under test; x with every column.
         non_members: people who are not, from the same population.
         auxiliary: the adversary's own records; None if it has none.
+        users: people the model was not trained on, before any was left out of the test for being
+            somebody's twin: whom utility is measured on; None for the non-members.
         target_column: name of the outcome.
         sensitive: the columns whose values would hurt.
         hidden_together: groups of columns that are hidden at once.
@@ -99,6 +101,7 @@ class Experiment:
     members: Population
     non_members: Population
     auxiliary: Population | None
+    users: Population | None = None
     target_column: str = "y"
     sensitive: tuple[Sensitive, ...] = ()
     hidden_together: tuple[tuple[str, ...], ...] = ()
@@ -140,6 +143,11 @@ class Experiment:
         """Return the input columns; empty for plain arrays."""
         x = self.members.x
         return () if isinstance(x, np.ndarray) else tuple(map(str, x.columns))
+
+    @property
+    def honest_users(self) -> Population:
+        """Return the people whom utility is measured on."""
+        return self.non_members if self.users is None else self.users
 
     @property
     def pool(self) -> Candidates:

@@ -32,7 +32,7 @@ class Profiles:
 
 
 def draw_profiles(
-    pool: Candidates, others: Inputs | None, rng: np.random.Generator, *, reach: float = REACH
+    pool: Candidates, others: "Inputs | None", rng: np.random.Generator, *, reach: float = REACH
 ) -> Profiles:
     """Draw one profile around every person: words as they are, numbers moved a little.
 
@@ -62,7 +62,7 @@ def draw_profiles(
     return Profiles(candidates=Candidates(x=moved, y=pool.y), near=same, distance=distance)
 
 
-def _points(x: Inputs, like: Inputs | None = None) -> tuple[Floats, Floats]:
+def _points(x: Inputs, like: "Inputs | None" = None) -> tuple[Floats, Floats]:
     """Return (n, d) points in which one standard deviation, or another word, is one apart."""
     base = x if like is None else like
     if isinstance(x, np.ndarray) or isinstance(base, np.ndarray):

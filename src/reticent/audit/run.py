@@ -41,8 +41,9 @@ from reticent.ledger import QueryLedger
 from reticent.policy import Policy
 
 BASELINE = "imputation"
-# Controls are run with the first of these that runs at all: quick, and sure to see a plain leak.
-CONTROL_MEMBERSHIP = ("eb-lira", "lira-online", "lira-offline", "rmia", "loss", "gap")
+# Controls are run with the first of these that runs at all: quick, and sure to see a plain leak
+# (likelihood ratios with few references can take an unusually sure answer for a stranger's).
+CONTROL_MEMBERSHIP = ("rmia", "best", "eb-lira", "loss", "lira-offline", "gap")
 CONTROL_ATTRIBUTE = ("map", "csmia", "calibrated", "lomia")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from reticent.audit.experiment import (
     ANSWERING,
+    MIN_PER_SIDE,
     Experiment,
     Sensitive,
     domain_of,
@@ -44,18 +45,24 @@ def from_config(
 
     Raises: BadInput for anything that cannot be read or does not fit together.
     """
-    from reticent.data import check_sides, require_columns
+    from reticent.data import check_sides
 
     target, members, non_members, features, digest = _read_all(config, trust=trust_model_file)
     checked = check_sides(
         members, non_members, inputs=features, target=config.data.target, classes=target.classes
     )
-    members, non_members = checked.members, checked.non_members
+    fields = [*features, config.data.target]
+    train_rows = len(members)
+    outside = [non_members[fields]]
+    if config.data.auxiliary is not None:
+        outside.append(_auxiliary(config, config.data.auxiliary, fields))
+    members, twins = without_twins(checked.members, outside, fields)
+    users = _population(non_members, features, config, target)
+    non_members = checked.non_members
     rng = np.random.default_rng([config.audit.seed, 0])
     auxiliary: pd.DataFrame | None
     if config.data.auxiliary is not None:
-        auxiliary = _read(config, config.data.auxiliary, [*features, config.data.target])
-        require_columns(auxiliary.columns, [*features, config.data.target], where="data.auxiliary")
+        auxiliary = outside[-1]
     else:
         taken = rng.random(len(non_members)) < config.adversary.auxiliary_share
         auxiliary, non_members = (
@@ -90,6 +97,7 @@ def from_config(
         auxiliary=None
         if auxiliary is None or len(auxiliary) == 0
         else _population(auxiliary, features, config, target),
+        users=sample(users, most, rng),
         target_column=config.data.target,
         sensitive=tuple(sensitive),
         hidden_together=tuple(config.adversary.hidden_together),
@@ -115,9 +123,40 @@ def from_config(
         secret=secret or _seed_secret(config.audit.seed),
         config_digest=config.digest,
         config_path=None if config._path is None else str(config._path),
-        train_rows=len(members),
-        warnings=tuple(f"{finding.what} {finding.way_out}" for finding in checked.findings),
+        train_rows=train_rows,
+        warnings=(*(f"{f.what} {f.way_out}" for f in checked.findings), *twins),
     )
+
+
+def without_twins(
+    members: "pd.DataFrame", outside: "Sequence[pd.DataFrame]", fields: Sequence[str]
+) -> "tuple[pd.DataFrame, tuple[str, ...]]":
+    """Leave out members who have an identical record outside the training data.
+
+    Non-members who equal a member are left out because they are no non-members. Without the same
+    rule for members, common records would stand on one side only, and membership could be read
+    off how common a record is.
+
+    Args:
+        members: (n, ...) records that were trained on.
+        outside: records that were not, before any was left out.
+        fields: columns that must all be equal.
+
+    Returns: the members who stay, and what to warn about.
+    """
+    import pandas as pd
+
+    from reticent.data import among
+
+    columns = list(fields)
+    same = among(pd.concat([part[columns] for part in outside]), members[columns])
+    if not same.any() or len(members) - int(same.sum()) < MIN_PER_SIDE:
+        return members, ()
+    warning = (
+        f"{int(same.sum())} of {len(members)} members equal a record outside the training data in "
+        "all columns; they are not under test, as the non-members who equal a member are not."
+    )
+    return members[~same].reset_index(drop=True), (warning,)
 
 
 def from_objects(
@@ -182,8 +221,10 @@ def from_objects(
     )
     rng = np.random.default_rng([seed, 0])
     outside = checked.non_members
+    beyond = [frame(*non_members), *([frame(*auxiliary)] if auxiliary is not None else [])]
+    kept, twins = without_twins(checked.members, beyond, [*features, OUTCOME])
     if auxiliary is not None:
-        aux = frame(*auxiliary)
+        aux = beyond[-1]
     else:
         taken = rng.random(len(outside)) < auxiliary_share
         aux, outside = outside[taken].reset_index(drop=True), outside[~taken].reset_index(drop=True)
@@ -192,7 +233,7 @@ def from_objects(
         y = encode_outcomes(table[OUTCOME].to_numpy(), classes, name="y")
         return Population(x=table[features], y=y)
 
-    inside = sample(population(checked.members), max_candidates, rng)
+    inside = sample(population(kept), max_candidates, rng)
     columns = [s if isinstance(s, Sensitive) else Sensitive(column=s) for s in sensitive]
     return Experiment(
         target=target,
@@ -204,6 +245,7 @@ def from_objects(
         members=inside,
         non_members=sample(population(outside), max_candidates, rng),
         auxiliary=population(aux) if len(aux) else None,
+        users=sample(population(beyond[0]), max_candidates, rng),
         sensitive=tuple(columns),
         domains=_domains(aux if len(aux) else outside, features, tolerances or {}, {}),
         exposed=exposed,
@@ -211,7 +253,7 @@ def from_objects(
         seed=seed,
         secret=secret or _seed_secret(seed),
         train_rows=len(checked.members),
-        warnings=tuple(f"{finding.what} {finding.way_out}" for finding in checked.findings),
+        warnings=(*(f"{f.what} {f.way_out}" for f in checked.findings), *twins),
         **settings,
     )
 
@@ -312,6 +354,14 @@ def _read(config: Config, source: str, columns: Sequence[str] | None) -> "pd.Dat
 
     wanted = None if columns is None else list(dict.fromkeys(columns))
     table: pd.DataFrame = read_table(config.find(source), columns=wanted, base=config.base)
+    return table
+
+
+def _auxiliary(config: Config, source: str, fields: Sequence[str]) -> "pd.DataFrame":
+    from reticent.data import check_auxiliary
+
+    table = _read(config, source, fields)
+    check_auxiliary(table, columns=fields)
     return table
 
 

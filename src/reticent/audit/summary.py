@@ -23,7 +23,7 @@ def model_entry(experiment: Experiment) -> ModelEntry:
         digest=experiment.model_digest,
         classes=[str(value) for value in target.classes],
         train_score=_score(experiment, experiment.members),
-        test_score=_score(experiment, experiment.non_members),
+        test_score=_score(experiment, experiment.honest_users),
         score_name="accuracy" if experiment.classify else "R2",
     )
 
@@ -59,7 +59,7 @@ def preconditions(experiment: Experiment) -> list[str]:
     found: list[str] = []
     train, test = (
         _score(experiment, experiment.members),
-        _score(experiment, experiment.non_members),
+        _score(experiment, experiment.honest_users),
     )
     if train is not None and test is not None and train - test > OVERFIT_GAP:
         found.append(
@@ -79,16 +79,17 @@ def preconditions(experiment: Experiment) -> list[str]:
 
 def policy_entries(experiment: Experiment) -> list[PolicyEntry]:
     """Return every policy with what it costs the model's honest users."""
-    raw = experiment.target.answer(experiment.non_members.x)
+    people = experiment.honest_users
+    raw = experiment.target.answer(people.x)
     entries = []
     for name, policy in experiment.policies.items():
-        after = policy.apply(raw, experiment.non_members.x, secret=experiment.secret)
+        after = policy.apply(raw, people.x, secret=experiment.secret)
         entries.append(
             PolicyEntry(
                 name=name,
                 digest=policy.digest,
                 defences=policy.to_list(),
-                utility=utility(raw, after, experiment.non_members.y, experiment.confidence),
+                utility=utility(raw, after, people.y, experiment.confidence),
             )
         )
     return entries

@@ -8,6 +8,7 @@ _HOME = {
     "ColumnFacts": "facts",
     "Facts": "facts",
     "Finding": "checks",
+    "among": "_rows",
     "check_auxiliary": "checks",
     "check_sides": "checks",
     "data_digest": "digest",

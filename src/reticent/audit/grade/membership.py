@@ -155,8 +155,7 @@ def _individuals(
 def _curves(inside: Floats, outside: Floats, confidence: float) -> tuple[Curve, ...]:
     if len(inside) == 0 or len(outside) == 0:
         return ()
-    low = 1 / len(outside)
-    grid = np.unique(np.concatenate([np.geomspace(low, 1.0, CURVE_POINTS)]))
+    grid = np.geomspace(min(1 / len(outside), 0.4), 0.99, CURVE_POINTS)
     band = roc_band(inside, outside, fprs=grid.tolist(), confidence=confidence)
     return (
         Curve(
