@@ -197,7 +197,8 @@ class OnnxTarget:
         with contextlib.suppress(IndexError, UnicodeDecodeError, OSError):
             # The last list belongs to the node nearest the output; inner models come before.
             for classes in reversed(class_lists(self.path.read_bytes())):
-                if not isinstance(width, int) or len(classes) == width:
+                fits = not isinstance(width, int) or len(classes) == width
+                if fits and len(set(classes)) == len(classes):
                     return classes
         if shapes[self._label].type == "tensor(int64)" and isinstance(width, int):
             return tuple(range(width))
