@@ -13,8 +13,9 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from reticent.audit.record import Cell, Record
+from reticent.report.summary import severity
 
-Status = Literal["executed", "inconclusive", "no evidence"]
+Status = Literal["executed", "inconclusive", "not run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,20 @@ class Evidence:
     Attributes:
         row: the entry.
         status: "executed" if a cell came to a verdict, "inconclusive" if cells ran and none did.
-        cells: the cells behind the status, findings first.
+        cells: the cells behind the status, the worst first; none if it was not run.
     """
 
     row: Row
     status: Status
     cells: tuple[Cell, ...]
+
+    @property
+    def found(self) -> str:
+        """What the cells say, in a few words; "no evidence" without cells."""
+        if not self.cells:
+            return "no evidence"
+        findings = sum(cell.verdict == "finding" for cell in self.cells)
+        return f"{findings:,} findings in {len(self.cells):,} cells"
 
 
 @cache
@@ -115,9 +124,8 @@ def _evidence(cells: Sequence[Cell], row: Row) -> Evidence:
     ran = [cell for cell in cells if row.covers(cell) and cell.verdict != "invalid"]
     told = [cell for cell in ran if cell.verdict in {"finding", "nothing found"}]
     if told:
-        told.sort(key=lambda cell: cell.verdict != "finding")
-        return Evidence(row, "executed", tuple(told))
-    return Evidence(row, "inconclusive" if ran else "no evidence", tuple(ran))
+        return Evidence(row, "executed", tuple(sorted(told, key=severity)))
+    return Evidence(row, "inconclusive" if ran else "not run", tuple(ran))
 
 
 def rows_of(cell: Cell) -> list[tuple[Standard, Row]]:

@@ -6,6 +6,7 @@ one; None is "no data", never 0.
 
 import hashlib
 import math
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from reticent.audit.record import Cell, Figure
@@ -143,6 +144,17 @@ def plain(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(plain(v) for v in value) or "none"
     return str(value)
+
+
+def step(defence: Mapping[str, object]) -> str:
+    """Return one defence of a policy as text.
+
+    >>> step({"kind": "round", "digits": 2}), step({"kind": "hard_label"})
+    ('round (digits = 2)', 'hard_label')
+    """
+    settings = {key: value for key, value in defence.items() if key != "kind"}
+    name = plain(defence.get("kind", "defence"))
+    return f"{name} ({plain(settings)})" if settings else name
 
 
 def clean(text: str) -> str:

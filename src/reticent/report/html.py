@@ -14,7 +14,7 @@ from markupsafe import Markup
 from reticent.audit.record import Cell, Figure, Record
 from reticent.report import evidence, format as fmt, wording, words
 from reticent.report.figures import queries, roc, strip, svg
-from reticent.report.matrix import Grid, grids
+from reticent.report.matrix import grids
 from reticent.report.summary import severity, summarise
 
 _OPEN = 6  # panels of a figure that stand open; more fold away
@@ -29,13 +29,13 @@ class Panel:
         name: an id, unique in the page.
         where: what its cells share.
         drawing: the figure.
-        cells: each with the number of its style and the table's texts.
+        cells: each with the number of its style, the name of its line and the table's texts.
     """
 
     name: str
     where: str
     drawing: Markup
-    cells: tuple[tuple[Cell, int, Sequence[str]], ...]
+    cells: tuple[tuple[Cell, int, str, Sequence[str]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,40 +133,40 @@ def _families(cells: Iterable[Cell]) -> list[tuple[str, list[Cell]]]:
     return list(groups.items())
 
 
-def _styles(cells: Iterable[Cell]) -> dict[str, int]:
-    """Return a style for every attack: the same one in every panel."""
-    return {name: i for i, name in enumerate(sorted({cell.attack for cell in cells}))}
-
-
 def _panels(record: Record, curve: str) -> list[Panel]:
-    """Return a panel for each policy and access, of at most as many lines as there are styles."""
+    """Return panels of at most as many lines as there are styles, the worst first.
+
+    ROC: a panel for each policy, access and so on, a line for each attack. Success against
+    queries: a panel for each policy and attribute, a line for each attack, access and so on.
+    """
     having = [cell for cell in record.cells if roc.curve_of(cell, curve)]
-    styles = _styles(having)
-    groups: dict[tuple[str, str, str, str, str], list[Cell]] = {}
+    is_roc = curve == "roc"
+    names = {cell.id: _line_name(cell, is_roc) for cell in having}
+    styles = {name: i for i, name in enumerate(sorted(set(names.values())))}
+    groups: dict[str, list[Cell]] = {}
     for cell in having:
-        key = (cell.policy, cell.access, cell.seen, cell.attribute or "", cell.subgroup)
-        groups.setdefault(key, []).append(cell)
+        groups.setdefault(_where(cell, is_roc), []).append(cell)
     panels: list[Panel] = []
-    for key, cells in sorted(groups.items(), key=lambda group: min(map(severity, group[1]))):
+    for where, cells in sorted(groups.items(), key=lambda group: min(map(severity, group[1]))):
         for start in range(0, len(cells), svg.SERIES):
-            part = [(cell, styles[cell.attack]) for cell in cells[start : start + svg.SERIES]]
-            name = f"{'roc' if curve == 'roc' else 'queries'}-{len(panels) + 1}"
-            where = _where(*key)
-            if curve == "roc":
-                drawing = roc.draw(part, name, where)
-                texts = [roc.readings(cell) for cell, _ in part]
-            else:
-                drawing = queries.draw(part, name, where)
-                texts = [list(queries.readings(cell)) for cell, _ in part]
-            rows = tuple((c, s, t) for (c, s), t in zip(part, texts, strict=True))
-            panels.append(Panel(name, where, drawing, rows))
+            part = [(cell, styles[names[cell.id]]) for cell in cells[start : start + svg.SERIES]]
+            name = f"{'roc' if is_roc else 'queries'}-{len(panels) + 1}"
+            draw, read = (roc.draw, roc.readings) if is_roc else (queries.draw, queries.readings)
+            rows = tuple((cell, style, names[cell.id], read(cell)) for cell, style in part)
+            panels.append(Panel(name, where, draw(part, name, where), rows))
     return panels
 
 
-def _where(policy: str, access: str, seen: str, attribute: str, subgroup: str) -> str:
-    parts = [f"policy {policy}", f"access {access}", f"seen {seen}"]
-    parts += [attribute] if attribute else []
-    parts += [subgroup] if subgroup != "all" else []
+def _line_name(cell: Cell, is_roc: bool) -> str:
+    parts = [cell.attack] if is_roc else [cell.attack, cell.access, f"seen {cell.seen}"]
+    return ", ".join(fmt.one_line(part) for part in parts)
+
+
+def _where(cell: Cell, is_roc: bool) -> str:
+    parts = [f"policy {cell.policy}"]
+    parts += [f"access {cell.access}", f"seen {cell.seen}"] if is_roc else []
+    parts += [cell.attribute] if cell.attribute else []
+    parts += [cell.subgroup] if cell.subgroup != "all" else []
     return ", ".join(fmt.one_line(part) for part in parts)
 
 
@@ -225,7 +225,7 @@ def _forests(record: Record) -> list[Plot]:
         scale = strip.shared_scale((c.primary for c in rows), ())
         plots.append(
             Plot(
-                words.metric(metric),
+                words.metric(metric).capitalize(),
                 "",
                 strip.header(scale),
                 tuple(
@@ -249,6 +249,3 @@ def _lower(figure: Figure | None) -> float:
 
 def _short(figure: Figure | None) -> str:
     return fmt.short(figure) if figure is not None else fmt.NO_DATA
-
-
-__all__ = ["Grid", "Panel", "Plot", "as_figure", "render"]

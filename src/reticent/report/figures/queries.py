@@ -35,6 +35,14 @@ def draw(cells: Sequence[tuple[Cell, int]], name: str, where: str) -> Markup:
     for curve, style in curves:
         if curve.lower and curve.upper:
             parts.append(svg.band(frame, curve.x, curve.lower, curve.upper, style))
+    blind = next((cell.baseline.estimate for cell, _ in cells if cell.baseline), None)
+    if blind is not None:
+        d = f"M{frame.x(1)} {frame.y(blind)}H{frame.x(high)}"
+        spot = {"x": frame.x(high) - 2, "y": frame.y(blind) + 13, "text_anchor": "end"}
+        parts += [
+            svg.element("path", d=d, class_="chance"),
+            svg.element("text", "without the model", class_="tick", **spot),
+        ]
     for curve, style in curves:
         parts.append(svg.polyline(frame, curve.x, curve.y, style))
         parts += [

@@ -30,7 +30,7 @@ def shared_scale(
     low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
     if high <= low:
         high = low + step
-    return svg.Scale(low, high, 8, WIDTH - 8)
+    return svg.Scale(low, high, 16, WIDTH - 16)
 
 
 def _step(span: float) -> float:
@@ -46,10 +46,14 @@ def _step(span: float) -> float:
 
 
 def ticks(scale: svg.Scale) -> list[float]:
-    """Return the values at which the axis is labelled."""
+    """Return the values at which the axis is labelled: round ones, zero among them if it is there.
+
+    >>> ticks(svg.Scale(-0.05, 0.25, 0, 100))
+    [0.0, 0.1, 0.2]
+    """
     step = _step(scale.high - scale.low)
-    n = round((scale.high - scale.low) / step)
-    return [round(scale.low + i * step, 10) for i in range(n + 1)]
+    first, last = math.ceil(scale.low / step - 1e-9), math.floor(scale.high / step + 1e-9)
+    return [round(i * step, 10) + 0.0 for i in range(first, last + 1)]
 
 
 def header(scale: svg.Scale) -> Markup:

@@ -38,7 +38,7 @@ class Scale:
         """Return where a value is drawn; values beyond the ends are drawn at the ends.
 
         >>> Scale(0.01, 1, 0, 100, log=True)(0.1), Scale(0, 2, 0, 100)(5)
-        (50.0, 100)
+        (50.0, 100.0)
         """
         value = min(max(value, self.low), self.high)
         low, high = self.low, self.high
