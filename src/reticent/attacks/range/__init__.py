@@ -1,0 +1,1 @@
+"""Is somebody like this in there?"""
