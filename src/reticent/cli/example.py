@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MEMBERS = 3000
 NON_MEMBERS = 1700
+OUTCOME = "marriage"
 
 _JOBS = {
     1: "student",
@@ -35,16 +36,11 @@ def build(out: Path, *, seed: int) -> Path:
     Returns:
         The path of reticent.toml.
     """
-    import numpy as np
-
     config = out / "reticent.toml"
     if config.exists():
         return config
     out.mkdir(parents=True, exist_ok=True)
-    people = survey()
-    order = np.random.default_rng(seed).permutation(len(people))
-    rows = np.split(order, [MEMBERS, MEMBERS + NON_MEMBERS])
-    members, non_members, auxiliary = (people.iloc[part] for part in rows)
+    members, non_members, auxiliary = divide(survey(), seed=seed)
     members.to_csv(out / "members.csv", index=False)
     non_members.to_csv(out / "non_members.csv", index=False)
     auxiliary.to_csv(out / "auxiliary.csv", index=False)
@@ -63,24 +59,40 @@ def survey() -> "pd.DataFrame":
     people["husband"] = raw["occupation_husb"].astype(int).map(_JOBS)
     people["affair"] = (raw["affairs"] > 0).map({True: "yes", False: "no"})
     happy = raw["rate_marriage"].clip(lower=3).astype(int)
-    people["marriage"] = happy.map({3: "fair or worse", 4: "good", 5: "very good"})
+    people[OUTCOME] = happy.map({3: "fair or worse", 4: "good", 5: "very good"})
     return people
 
 
+def divide(people: "pd.DataFrame", *, seed: int) -> "list[pd.DataFrame]":
+    """Return members, non-members and the adversary's own records.
+
+    The answers are so coarse that many women gave the same. Those go to one side together:
+    a record that stands on both sides is neither a member nor a stranger.
+    """
+    import numpy as np
+
+    inputs = [column for column in people.columns if column != OUTCOME]
+    group = people.groupby(inputs).ngroup().to_numpy()
+    place = np.random.default_rng(seed).permutation(group.max() + 1)[group]
+    ordered = people.iloc[np.argsort(place, kind="stable")]
+    ends = np.searchsorted(np.sort(place), np.sort(place)[[MEMBERS, MEMBERS + NON_MEMBERS]])
+    return [ordered.iloc[rows] for rows in np.split(np.arange(len(people)), ends)]
+
+
 def train(members: "pd.DataFrame", *, seed: int) -> Any:
-    """Return the model under audit: what many would write first, with the usual defaults."""
+    """Return the model under audit: what many would write first."""
     from sklearn.compose import make_column_transformer
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder
 
-    x, y = members.drop(columns="marriage"), members["marriage"]
+    x, y = members.drop(columns=OUTCOME), members[OUTCOME]
     words = ["occupation", "husband", "affair"]
     model = make_pipeline(
         make_column_transformer(
             (OneHotEncoder(handle_unknown="ignore"), words), remainder="passthrough"
         ),
-        RandomForestClassifier(n_estimators=50, random_state=seed),
+        RandomForestClassifier(n_estimators=50, min_samples_leaf=3, random_state=seed),
     )
     return model.fit(x, y)
 
@@ -100,7 +112,7 @@ owner = "Demonstration team"
 name = "Happiness of a marriage (random forest)"
 
 [data]
-members = "members.csv"          # the 3,000 women it was trained on
+members = "members.csv"          # the women it was trained on
 non_members = "non_members.csv"  # women of the same survey that it never saw
 auxiliary = "auxiliary.csv"      # other women of the survey, known to the adversary
 target = "marriage"

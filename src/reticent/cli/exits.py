@@ -38,9 +38,9 @@ def _in_words(error: Exception) -> tuple[str, str]:
 
     if isinstance(error, ReticentError):
         return error.what, error.way_out
-    if isinstance(error, OSError) and error.errno is not None:
+    if isinstance(error, OSError):
         place = f": {error.filename}" if error.filename else ""
-        return f"{error.strerror}{place}", _OS_WAYS_OUT.get(error.errno, "")
+        return f"{error.strerror or error}{place}", _OS_WAYS_OUT.get(error.errno or 0, "")
     if isinstance(error, MemoryError):
         return "The memory is full.", "Declare fewer rows or columns in [data], or lower --jobs."
     return (

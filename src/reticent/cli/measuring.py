@@ -60,7 +60,7 @@ def measure(wish: Wish, *, again: str) -> "Record":
             update={"audit": config.audit.model_copy(update={"seed": wish.seed})}
         )
     if wish.trust_model_file and config.model.path is not None:
-        _warn_of_code(config.model.path)
+        warn_of_code(config.model.path)
     with _warnings_in_words(), listener(quiet=wish.quiet) as listen:
         try:
             experiment = from_config(config, trust_model_file=wish.trust_model_file)
@@ -95,7 +95,8 @@ def write(record: "Record", out: Path) -> None:
         (out / name).write_text(render(record, kind), encoding="utf-8")
 
 
-def _warn_of_code(model: str) -> None:
+def warn_of_code(model: str) -> None:
+    """Say loudly what --trust-model-file means."""
     from rich.console import Console
 
     Console(stderr=True, highlight=False, markup=False).print(
@@ -118,5 +119,5 @@ def _warnings_in_words() -> Iterator[None]:
             sys.stderr.write(f"warning: {text}\n")
 
     with warnings.catch_warnings():
-        warnings.showwarning = show  # type: ignore[assignment]  # catch_warnings restores it
+        warnings.showwarning = show  # catch_warnings restores it
         yield

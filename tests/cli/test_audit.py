@@ -1,0 +1,227 @@
+import json
+import os
+import pickle
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from reticent.audit.save import load
+
+from .conftest import PROGRAM, Run, environment
+
+
+def test_json_is_pure_and_names_files_that_exist(
+    audited: subprocess.CompletedProcess[str], out: Path
+) -> None:
+    summary = json.loads(audited.stdout)
+    assert summary["exit_code"] == audited.returncode
+    assert summary["complete"] is True
+    assert set(summary["files"]) == {"json", "html", "md", "sarif", "junit"}
+    for name in summary["files"].values():
+        assert (out.parent / name).stat().st_size > 0
+    assert summary["digest"] == load(out / "record.json").digest
+    assert {cell["id"] for cell in summary["cells"]} == {
+        cell.id for cell in load(out / "record.json").cells
+    }
+
+
+def test_without_a_terminal_there_is_neither_bar_nor_colour(
+    audited: subprocess.CompletedProcess[str],
+) -> None:
+    assert "\x1b" not in audited.stdout + audited.stderr
+    assert "Attacking" in audited.stderr
+
+
+def test_the_last_line_is_the_report(here: Path, run: Run) -> None:
+    done = run("audit", "reticent.toml", "--only", "loss", "--out", "results", cwd=here)
+    assert done.returncode in (0, 1, 2), done.stderr
+    assert done.stdout.rstrip().splitlines()[-1] == str(Path("results") / "report.html")
+    assert (here / "results" / "report.html").exists()
+    attacks = {cell.attack for cell in load(here / "results" / "record.json").cells}
+    assert attacks == {"loss"}
+
+
+def test_quiet_prints_nothing(here: Path, run: Run) -> None:
+    done = run("audit", "reticent.toml", "--only", "loss", "--quiet", cwd=here)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_no_colour_is_respected_on_a_terminal_that_insists(here: Path, run: Run) -> None:
+    insists = {"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1"}
+    coloured = run("audit", "reticent.toml", "--only", "loss", cwd=here, env=insists)
+    plain = run(
+        "audit", "reticent.toml", "--only", "loss", cwd=here, env=insists | {"NO_COLOR": "1"}
+    )
+    colours = ("\x1b[3", "\x1b[9")
+    assert any(code in coloured.stdout for code in ("\x1b[1", *colours))
+    assert not any(code in plain.stdout for code in colours)
+
+
+def test_the_seed_on_the_command_line_counts(here: Path, run: Run) -> None:
+    run("audit", "reticent.toml", "--only", "loss", "--seed", "41", cwd=here)
+    assert load(here / "reticent-out" / "record.json").seed == 41
+
+
+def test_a_leaking_model_is_a_finding(here: Path, run: Run) -> None:
+    from sklearn.ensemble import RandomForestClassifier
+    from skops.io import dump
+
+    members = pd.read_csv(here / "members.csv")
+    members["ill"] = np.random.default_rng(1).integers(0, 2, len(members))  # nothing to learn
+    members.to_csv(here / "members.csv", index=False)
+    x = members.drop(columns="ill")
+    forest = RandomForestClassifier(20, bootstrap=False, random_state=0).fit(x, members["ill"])
+    dump(forest, here / "model.skops")
+    done = run("audit", "reticent.toml", "--only", "loss", cwd=here)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert load(here / "reticent-out" / "record.json").verdict == "finding"
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda here: (here / name).unlink()
+
+
+def rewrite(old: str, new: str) -> Callable[[Path], None]:
+    def change(here: Path) -> None:
+        path = here / "reticent.toml"
+        text = path.read_text("utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), "utf-8")
+
+    return change
+
+
+def rows(name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path], None]:
+    def write(here: Path) -> None:
+        change(pd.read_csv(here / name)).to_csv(here / name, index=False)
+
+    return write
+
+
+def as_pickle(here: Path) -> None:
+    with (here / "model.pkl").open("wb") as file:
+        pickle.dump(_fitted(here), file)
+    rewrite("model.skops", "model.pkl")(here)
+
+
+def _fitted(here: Path) -> LogisticRegression:
+    members = pd.read_csv(here / "members.csv")
+    return LogisticRegression().fit(members.drop(columns="ill"), members["ill"])
+
+
+def truncate(name: str) -> Callable[[Path], None]:
+    def cut(here: Path) -> None:
+        whole = (here / name).read_bytes()
+        (here / name).write_bytes(whole[: len(whole) // 2])
+
+    return cut
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        pytest.param(remove("reticent.toml"), "reticent.toml", id="no configuration"),
+        pytest.param(remove("model.skops"), "model.skops", id="no model"),
+        pytest.param(remove("members.csv"), "members.csv", id="no data"),
+        pytest.param(
+            rewrite('owner = "Test team"', "owner = Test team"), "reticent.toml:3", id="bad toml"
+        ),
+        pytest.param(rewrite('owner = "Test team"', ""), "owner", id="no owner"),
+        pytest.param(rewrite('harm = "high"', 'harm = "huge"'), "huge", id="bad value"),
+        pytest.param(rewrite("hard_label", "hard_labels"), "hard_labels", id="unknown defence"),
+        pytest.param(rewrite('"smoker"', '"smokes"'), "smokes", id="unknown column"),
+        pytest.param(rewrite('"ill"', '"sick"'), "sick", id="missing target"),
+        pytest.param(
+            rows("non_members.csv", lambda t: t.drop(columns="dose")), "dose", id="missing column"
+        ),
+        pytest.param(rows("members.csv", lambda t: t.head(3)), "3", id="three rows"),
+        pytest.param(
+            rows("members.csv", lambda t: t.assign(smoker=1)), "smoker", id="constant column"
+        ),
+        pytest.param(rows("members.csv", lambda t: t[t.ill == 1]), "1", id="one class"),
+        pytest.param(
+            rows("members.csv", lambda t: t.assign(dose=np.nan)), "dose", id="nothing but NaN"
+        ),
+        pytest.param(as_pickle, "--trust-model-file", id="pickle without consent"),
+        pytest.param(truncate("model.skops"), "model.skops", id="truncated model"),
+    ],
+)
+def test_bad_input_exits_4_without_a_traceback(
+    spoil: Callable[[Path], None], says: str, here: Path, run: Run
+) -> None:
+    spoil(here)
+    done = run("audit", "reticent.toml", "--only", "loss", "--json", cwd=here)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert done.stdout == ""
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Unexpected" not in done.stderr
+
+
+def test_an_unknown_attack_exits_4(here: Path, run: Run) -> None:
+    done = run("audit", "reticent.toml", "--only", "wishing", cwd=here)
+    assert done.returncode == 4
+    assert "wishing" in done.stderr
+    assert "reticent attacks" in done.stderr
+
+
+def test_a_pickle_with_consent_is_audited_with_a_loud_warning(here: Path, run: Run) -> None:
+    as_pickle(here)
+    done = run("audit", "reticent.toml", "--only", "loss", "--trust-model-file", cwd=here)
+    assert done.returncode in (0, 1, 2), done.stderr
+    assert "WARNING" in done.stderr
+    assert "model.pkl" in done.stderr
+
+
+def test_bad_input_keeps_earlier_results(here: Path, run: Run) -> None:
+    run("audit", "reticent.toml", "--only", "loss", cwd=here)
+    before = (here / "reticent-out" / "record.json").read_bytes()
+    remove("members.csv")(here)
+    assert run("audit", "reticent.toml", "--only", "loss", cwd=here).returncode == 4
+    assert (here / "reticent-out" / "record.json").read_bytes() == before
+
+
+def finished(work: Path) -> set[str]:
+    if not work.is_dir():
+        return set()
+    return {path.name for path in work.iterdir() if not path.name.startswith(".")}
+
+
+def test_ctrl_c_keeps_what_was_measured_and_resume_finishes(here: Path, run: Run) -> None:
+    work = here / "reticent-out" / "work"
+    command = ["audit", "reticent.toml", "--jobs", "1"]
+    process = subprocess.Popen(
+        [*PROGRAM, *command],
+        cwd=here,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while process.poll() is None and len(finished(work)) < 8:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130, stdout + stderr
+    assert "Traceback" not in stderr
+    assert "reticent audit reticent.toml --out reticent-out --resume --jobs 1" in stderr
+    kept = finished(work)
+    assert len(kept) >= 8
+
+    stamps = {name: (work / name).stat().st_mtime_ns for name in kept}
+    again = run(*command, "--resume", "--json", cwd=here)
+    assert again.returncode in (0, 1, 2), again.stderr
+    assert json.loads(again.stdout)["complete"] is True
+    assert {name: (work / name).stat().st_mtime_ns for name in kept} == stamps
+    record = load(here / "reticent-out" / "record.json")
+    assert record.run.complete
+    assert record.run.reused > 0
