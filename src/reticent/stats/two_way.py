@@ -24,10 +24,13 @@ from scipy.stats import t as student
 from reticent.core import BadInput, Bools, Floats, Ints, Leakage
 from reticent.stats._checks import checked_level
 from reticent.stats.intervals import clopper_pearson
-from reticent.stats.roc import placements
+from reticent.stats.roc import placements, tpr_at_fpr
 
 #: Weights held at once; bounds the memory at a few tens of megabytes.
 _BLOCK = 2_000_000
+
+#: With fewer false positives allowed than this, their number is no basis for a bootstrap alone.
+FEW = 10
 
 #: Draws of (models, records): weights of shape (b, m) and (b, n) to b values of the statistic.
 Statistic = Callable[[Floats, Floats], Floats]
@@ -65,12 +68,15 @@ def two_way_tpr_at_fpr(
         estimate = rate.hits / counts["n_members"]
         counts["hits"] = rate.hits
         lower, upper = _limits(rate.draw, estimate, s.shape, rng, confidence, resamples)
-        if rate.hits == 0 or rate.allowed < 2:
-            # Nothing to resample: fall back on an exact end that treats each record as one trial.
+        if rate.allowed < FEW:
+            # Too few false positives to resample the threshold: no narrower than independent
+            # cells would make it, and with fewer than about 4 the lower end is 0.
+            exact = tpr_at_fpr(s[y], s[~y], fpr, confidence=confidence)
+            lower, upper = min(lower, exact.lower or 0.0), max(upper, exact.upper or 1.0)
+        if rate.hits == 0:
+            # Nothing to resample: each record is one trial, however many models saw it.
             trials = min(s.shape[1], int(counts["n_members"]))
-            hits = min(trials, math.ceil(estimate * trials))
-            upper = max(upper, float(clopper_pearson(hits, trials, confidence=confidence).upper))
-            lower = 0.0 if rate.allowed < 2 else lower
+            upper = max(upper, float(clopper_pearson(0, trials, confidence=confidence).upper))
         lower, upper = max(0.0, lower), min(1.0, upper)
     return _leakage(f"tpr_at_fpr_{fpr:g}", estimate, lower, upper, confidence, fpr, counts)
 
@@ -105,7 +111,7 @@ def two_way_auc(
         placed[y], placed[~y] = placements(s[y], s[~y])
         area = float(placed[y].mean())
         counts["u"] = round(2 * area * counts["n_members"] * counts["n_non_members"]) / 2
-        estimate = area
+        estimate = counts["u"] / (counts["n_members"] * counts["n_non_members"])
         ours, theirs = np.where(y, placed, 0.0), np.where(y, 0.0, placed)
         here = y.astype(np.float64)
 
@@ -251,7 +257,7 @@ def _limits(
     records = rng.multinomial(n, [1 / n] * n, resamples).astype(np.float64)
     both = draw(models, records)
     both = both[np.isfinite(both)]
-    some = max(50, resamples // 2)
+    some = min(resamples, max(50, resamples // 2))
     by_model = _variance(draw(models[:some], np.ones((some, n)))) * m / (m - 1)
     by_record = _variance(draw(np.ones((some, m)), records[:some])) * n / (n - 1)
     if len(both) < 2:
