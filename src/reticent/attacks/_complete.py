@@ -225,6 +225,39 @@ def ask(
     return Answers(flat=_spread(asked, back.ravel(), kept, n, k), asked=keep, k=k)
 
 
+def check_size(holes: Puzzle, most: int, attack: str) -> None:
+    """Raise BadInput if there are more than `most` ways to fill a record."""
+    if holes.size > most:
+        sizes = " x ".join(str(len(d.values)) for d in holes.domains)
+        raise BadInput(
+            f"{attack} would try {sizes} = {holes.size} combinations of "
+            f"{', '.join(holes.hidden)} a record; max_completions is {most}.",
+            way_out="Give the columns fewer values, guess them one by one, or use the attack map, "
+            "which improves them in turn.",
+        )
+
+
+def ask_jointly(
+    access: Access,
+    holes: Puzzle,
+    *,
+    most: int,
+    attack: str,
+    urgency: Floats | None = None,
+) -> Answers:
+    """Ask about every combination of the hidden columns' values.
+
+    Raises: BadInput if there are more than `most`; and as `ask` does.
+    """
+    check_size(holes, most, attack)
+    places = combinations(holes.domains)
+    fillings = {
+        c: np.asarray(d.values)[i]
+        for c, d, i in zip(holes.hidden, holes.domains, places, strict=True)
+    }
+    return ask(access, holes.x, fillings, holes.columns, urgency=urgency)
+
+
 def _affordable(order: Ints, group: Ints, left: int, k: int, alike: bool) -> Bools:
     """Return which records fit into `left` questions when taken in `order`."""
     keep = np.zeros(len(order), dtype=bool)

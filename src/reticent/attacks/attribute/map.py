@@ -11,7 +11,7 @@ from reticent.attacks._complete import (
     Answers,
     Puzzle,
     ask,
-    combinations,
+    ask_jointly,
     joint_log_prior,
     marginals,
     puzzle,
@@ -192,12 +192,13 @@ class Map:
     ) -> list[Floats]:
         """Ask about every combination of values."""
         moving = joint_log_prior(prior.moving)
-        places = combinations(holes.domains)
-        fillings = {
-            c: np.asarray(d.values)[i]
-            for c, d, i in zip(holes.hidden, holes.domains, places, strict=True)
-        }
-        answers = ask(access, holes.x, fillings, holes.columns, urgency=-moving.max(axis=1))
+        answers = ask_jointly(
+            access,
+            holes,
+            most=self.max_completions,
+            attack=self.name,
+            urgency=-moving.max(axis=1),
+        )
         notes["records_asked"] = int(answers.asked.sum())
         found = prior.weighed(moving, joint_log_prior(prior.at_rest), weigh(answers))
         return marginals(found, [len(d.values) for d in holes.domains])
