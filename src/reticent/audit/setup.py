@@ -56,9 +56,10 @@ def from_config(
     outside = [non_members[fields]]
     if config.data.auxiliary is not None:
         outside.append(_auxiliary(config, config.data.auxiliary, fields))
-    members, twins = without_twins(checked.members, outside, fields)
     users = _population(non_members, features, config, target)
-    non_members = checked.non_members
+    members, non_members, twins = under_test(
+        checked.members, checked.non_members, outside, features, config.data.target
+    )
     rng = np.random.default_rng([config.audit.seed, 0])
     auxiliary: pd.DataFrame | None
     if config.data.auxiliary is not None:
@@ -128,35 +129,54 @@ def from_config(
     )
 
 
-def without_twins(
-    members: "pd.DataFrame", outside: "Sequence[pd.DataFrame]", fields: Sequence[str]
-) -> "tuple[pd.DataFrame, tuple[str, ...]]":
-    """Leave out members who have an identical record outside the training data.
+def under_test(
+    members: "pd.DataFrame",
+    non_members: "pd.DataFrame",
+    outside: "Sequence[pd.DataFrame]",
+    features: Sequence[str],
+    outcome: str,
+) -> "tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]":
+    """Leave out members with a twin outside the training data, and all copies but one.
 
     Non-members who equal a member are left out because they are no non-members. Without the same
     rule for members, common records would stand on one side only, and membership could be read
-    off how common a record is.
+    off how common a record is. Copies on one side are no independent people: they would make
+    every interval too narrow.
 
     Args:
         members: (n, ...) records that were trained on.
-        outside: records that were not, before any was left out.
-        fields: columns that must all be equal.
+        non_members: records that were not, those who equal a member already left out.
+        outside: records that were not trained on, before any was left out.
+        features: the model's input columns.
+        outcome: the outcome column.
 
-    Returns: the members who stay, and what to warn about.
+    Returns: the members and the non-members who stay, and what to warn about.
     """
     import pandas as pd
 
     from reticent.data import among
 
-    columns = list(fields)
+    columns = [*features, outcome]
+    warnings: list[str] = []
     same = among(pd.concat([part[columns] for part in outside]), members[columns])
-    if not same.any() or len(members) - int(same.sum()) < MIN_PER_SIDE:
-        return members, ()
-    warning = (
-        f"{int(same.sum())} of {len(members)} members equal a record outside the training data in "
-        "all columns; they are not under test, as the non-members who equal a member are not."
-    )
-    return members[~same].reset_index(drop=True), (warning,)
+    if same.any() and len(members) - int(same.sum()) >= MIN_PER_SIDE:
+        warnings.append(
+            f"{int(same.sum())} of {len(members)} members equal a record outside the training "
+            "data in all columns; they are not under test, as the non-members who equal a member "
+            "are not."
+        )
+        members = members[~same]
+    sides = []
+    for name, side in (("members", members), ("non-members", non_members)):
+        once = side.drop_duplicates(subset=list(features))
+        if len(once) < len(side) and len(once) >= MIN_PER_SIDE:
+            warnings.append(
+                f"{len(side) - len(once)} of {len(side)} {name} have the same inputs as another "
+                "one; each such record is under test once."
+            )
+            side = once
+        sides.append(side.reset_index(drop=True))
+    return sides[0], sides[1], tuple(warnings)
 
 
 def from_objects(
@@ -220,9 +240,10 @@ def from_objects(
         frame(*members), frame(*non_members), inputs=features, target=OUTCOME, classes=classes
     )
     rng = np.random.default_rng([seed, 0])
-    outside = checked.non_members
     beyond = [frame(*non_members), *([frame(*auxiliary)] if auxiliary is not None else [])]
-    kept, twins = without_twins(checked.members, beyond, [*features, OUTCOME])
+    kept, outside, twins = under_test(
+        checked.members, checked.non_members, beyond, features, OUTCOME
+    )
     if auxiliary is not None:
         aux = beyond[-1]
     else:
