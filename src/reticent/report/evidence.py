@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from reticent.audit.record import Cell, Record
-from reticent.report.summary import severity
+from reticent.report.ranking import severity
 
 Status = Literal["executed", "inconclusive", "not run"]
 

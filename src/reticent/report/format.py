@@ -56,15 +56,17 @@ def _grain(value: Decimal) -> Decimal:
 
 
 def interval(figure: Figure) -> str:
-    """Return the interval in brackets.
+    """Return the interval in brackets; a bound on one side has no other end.
 
     >>> interval(Figure(metric="auc", estimate=.5, lower=.41249, upper=.5871, confidence=.95,
     ...                 method=""))
     '[0.412, 0.588]'
     """
-    if figure.lower is None or figure.upper is None:
+    if figure.lower is None and figure.upper is None:
         return "[no interval]"
-    return f"[{number(figure.lower, 'down')}, {number(figure.upper, 'up')}]"
+    lower = "-∞" if figure.lower is None else number(figure.lower, "down")
+    upper = "∞" if figure.upper is None else number(figure.upper, "up")
+    return f"[{lower}, {upper}]"
 
 
 def size(figure: Figure) -> str:
@@ -102,6 +104,17 @@ def full(figure: Figure) -> str:
     '0.500 [0.400, 0.600], n = 50 members'
     """
     return f"{short(figure)}, {size(figure)}"
+
+
+def p_value(value: float | None) -> str:
+    """Return a p-value, rounded up; what is smaller than anybody needs is only bounded.
+
+    >>> p_value(0.01234), p_value(2e-283), p_value(None)
+    ('0.013', '< 0.0001', 'no data')
+    """
+    if value is not None and value < 0.0001:
+        return "< 0.0001"
+    return number(value, "up")
 
 
 def percent(share: float) -> str:

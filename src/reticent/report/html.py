@@ -13,12 +13,20 @@ from markupsafe import Markup
 
 from reticent.audit.record import Cell, Figure, Record
 from reticent.report import evidence, format as fmt, wording, words
-from reticent.report.figures import queries, roc, strip, svg
+from reticent.report.figures import precision, queries, roc, strip, svg
 from reticent.report.matrix import grids
-from reticent.report.summary import severity, summarise
+from reticent.report.ranking import severity
+from reticent.report.summary import summarise
 
 _OPEN = 6  # panels of a figure that stand open; more fold away
 _DRAWN = 24  # panels of a figure that are drawn at all
+
+
+_DRAWINGS = {
+    "roc": (roc.draw, roc.readings),
+    "precision_recall": (precision.draw, precision.readings),
+    "success_against_queries": (queries.draw, queries.readings),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,9 @@ def render(record: Record) -> str:
             security=policy,
             grids=grids(record),
             rocs=_panels(record, "roc"),
+            precisions=_panels(record, "precision_recall"),
             curves=_panels(record, "success_against_queries"),
+            chain_keys=list(dict.fromkeys(key for chain in record.chains for key in chain)),
             gains=_gains(record),
             forests=_forests(record),
             families=_families(record.cells),
@@ -150,8 +160,8 @@ def _panels(record: Record, curve: str) -> list[Panel]:
     for where, cells in sorted(groups.items(), key=lambda group: min(map(severity, group[1]))):
         for start in range(0, len(cells), svg.SERIES):
             part = [(cell, styles[names[cell.id]]) for cell in cells[start : start + svg.SERIES]]
-            name = f"{'roc' if is_roc else 'queries'}-{len(panels) + 1}"
-            draw, read = (roc.draw, roc.readings) if is_roc else (queries.draw, queries.readings)
+            name = f"{curve.replace('_', '-')}-{len(panels) + 1}"
+            draw, read = _DRAWINGS[curve]
             rows = tuple((cell, style, names[cell.id], read(cell)) for cell, style in part)
             panels.append(Panel(name, where, draw(part, name, where), rows))
     return panels

@@ -3,35 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reticent.audit.record import Cell, Figure, PolicyEntry, Record, Tier, Verdict
+from reticent.audit.record import Cell, Record
 from reticent.report import format as fmt, words
-
-TIER_ORDER: tuple[Tier, ...] = ("E3", "E2", "E1", "E?", "E0")
-"""From the worst to the best."""
-
-_HARMS = ("none", "low", "moderate", "medium", "high", "severe", "critical")
-_REACH = ("label", "value", "top_k", "scores", "logits", "weights")
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyLine:
-    """What one policy leaves, and at what cost.
-
-    Attributes:
-        entry: the policy.
-        verdicts: verdict -> how many of its cells have it.
-        tier: the worst tier of its cells; None if it has none.
-        loss: utility lost; None if the record does not tell.
-        before: utility without the policy, if the record tells.
-        after: utility with it.
-    """
-
-    entry: PolicyEntry
-    verdicts: dict[Verdict, int]
-    tier: Tier | None
-    loss: float | None
-    before: Figure | None
-    after: Figure | None
+from reticent.report.ranking import (
+    PolicyLine,
+    clears,
+    counterparts,
+    is_file,
+    is_finding,
+    policy_line,
+    severity,
+    top_finding,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,59 +55,6 @@ def summarise(record: Record) -> Summary:
     )
 
 
-def severity(cell: Cell) -> tuple[int, int, int, float]:
-    """Return a key that sorts the worst cell first: tier, harm class, reachability, size."""
-    harm = (cell.harm or "").lower()
-    lower, null = cell.primary.lower, cell.primary.null
-    return (
-        TIER_ORDER.index(cell.tier),
-        -_HARMS.index(harm) if harm in _HARMS else 0,
-        _REACH.index(cell.access) if cell.access in _REACH else len(_REACH),
-        -(lower - (null or 0.0)) if lower is not None else 0.0,
-    )
-
-
-def top_finding(record: Record) -> Cell | None:
-    """Return the finding that matters most.
-
-    By tier, then by declared harm, then by size beyond what no leakage would give. How easily it
-    is reached decides only between equals: the strongest evidence comes first.
-    """
-    findings = [cell for cell in record.cells if cell.verdict == "finding"]
-
-    def key(cell: Cell) -> tuple[int, int, float, int]:
-        tier, harm, reach, size = severity(cell)
-        return tier, harm, size, reach
-
-    return min(findings, key=key, default=None)
-
-
-def policy_line(record: Record, entry: PolicyEntry) -> PolicyLine:
-    """Return what one policy leaves, and at what cost."""
-    cells = [cell for cell in record.cells if cell.policy == entry.name]
-    verdicts: dict[Verdict, int] = {
-        verdict: sum(cell.verdict == verdict for cell in cells) for verdict in words.VERDICTS
-    }
-    tier = next((t for t in TIER_ORDER if any(cell.tier == t for cell in cells)), None)
-    before, after = utility(entry)
-    loss = None
-    if before and after and before.estimate is not None and after.estimate is not None:
-        loss = before.estimate - after.estimate
-    return PolicyLine(entry, verdicts, tier, loss, before, after)
-
-
-def utility(entry: PolicyEntry) -> tuple[Figure | None, Figure | None]:
-    """Return the utility before and after a policy, if the record tells it."""
-    for before in entry.utility:
-        if not before.metric.endswith("_before"):
-            continue
-        stem = before.metric.removesuffix("_before")
-        for after in entry.utility:
-            if after.metric == f"{stem}_after":
-                return before, after
-    return None, None
-
-
 def _name(text: str) -> str:
     return f"“{fmt.one_line(text)}”"
 
@@ -156,7 +86,7 @@ def _headline(record: Record) -> str:
     if record.verdict == "invalid" or record.exit_code == 3:
         return "This audit is invalid: a control failed, so its figures prove nothing."
     if record.verdict == "finding":
-        n = sum(cell.verdict == "finding" for cell in record.cells)
+        n = sum(map(is_finding, record.cells))
         return (
             f"The model leaks: {_count(n, 'finding')}, the worst at tier {record.tier} "
             f"({words.TIERS[record.tier][0]})."
@@ -202,7 +132,7 @@ def _whom(record: Record, top: Cell | None) -> tuple[str, ...]:
         f"To {words.access(top.access)}, {words.seen(top.seen)}, within "
         f"{_count(top.queries, 'row')} asked."
     ]
-    findings = [cell for cell in record.cells if cell.verdict == "finding"]
+    findings = [cell for cell in record.cells if is_finding(cell)]
     least = min(findings, key=lambda cell: (severity(cell)[2], cell.queries))
     if least.access != top.access:
         sentences.append(
@@ -239,7 +169,7 @@ def _sure(record: Record, top: Cell | None) -> tuple[str, ...]:
     sentence = f"Interval at {level} confidence, {fmt.size(figure)}, {fmt.one_line(figure.method)}"
     if top.p_adjusted is not None:
         family = "Holm" if top.declared else "Benjamini-Hochberg"
-        sentence += f"; p = {fmt.number(top.p_adjusted, 'up')} after {family}"
+        sentence += f"; p {_equals(fmt.p_value(top.p_adjusted))} after {family}"
     sentences = [sentence + "."]
     if top.minimum_detectable_effect is not None:
         sentences.append(
@@ -249,15 +179,8 @@ def _sure(record: Record, top: Cell | None) -> tuple[str, ...]:
     return (*sentences, controls)
 
 
-def counterparts(record: Record, cell: Cell, policy: str) -> list[Cell]:
-    """Return the cells under another policy that are after the same thing."""
-    return [
-        other
-        for other in record.cells
-        if other.policy == policy
-        and (other.family, other.attribute, other.subgroup)
-        == (cell.family, cell.attribute, cell.subgroup)
-    ]
+def _equals(p: str) -> str:
+    return p if p.startswith("<") else f"= {p}"
 
 
 def _do(record: Record, top: Cell | None, lines: Sequence[PolicyLine]) -> tuple[str, ...]:
@@ -274,7 +197,7 @@ def _do(record: Record, top: Cell | None, lines: Sequence[PolicyLine]) -> tuple[
             "No output policy limits what the model file gives away. Keep the file where only its "
             "owner reaches it, or train a model that says less.",
         )
-    file = [cell for cell in record.cells if _is_file(cell)]
+    file = [cell for cell in record.cells if is_file(cell)]
     after = (
         (
             f"What the model file itself gives away ({_count(len(file), 'finding')}) stays under "
@@ -283,13 +206,13 @@ def _do(record: Record, top: Cell | None, lines: Sequence[PolicyLine]) -> tuple[
         if file
         else ()
     )
-    everything = [line for line in lines if _clears(record.cells, line.entry.name)]
+    everything = [line for line in lines if clears(record.cells, line.entry.name)]
     if everything:
         return (_advise("leaves no finding in any cell", everything), *after)
     this = [
         line
         for line in lines
-        if _clears(counterparts(record, top, line.entry.name), line.entry.name)
+        if clears(counterparts(record, top, line.entry.name), line.entry.name)
     ]
     if this:
         some = "Other findings stay under every audited policy."
@@ -299,19 +222,6 @@ def _do(record: Record, top: Cell | None, lines: Sequence[PolicyLine]) -> tuple[
         "model that says less.",
         *after,
     )
-
-
-def _is_file(cell: Cell) -> bool:
-    return cell.verdict == "finding" and cell.access == "weights"
-
-
-def _clears(cells: Sequence[Cell], policy: str) -> bool:
-    """Return whether a policy has cells and each of them found nothing at its power.
-
-    What the model file gives away is no policy's doing and is told apart.
-    """
-    verdicts = {cell.verdict for cell in cells if cell.policy == policy and not _is_file(cell)}
-    return verdicts == {"nothing found"}
 
 
 def _advise(what: str, lines: Sequence[PolicyLine]) -> str:

@@ -94,6 +94,14 @@ _METRICS = {
     "imputation_accuracy": "accuracy of imputation without the model",
     "training_leak": "members minus non-members",
     "population_inference": "non-members minus imputation",
+    "epsilon_lower_ceiling": "highest epsilon that so many people could show",
+    "accuracy_of_prior": "accuracy of the prior without the model",
+    "accuracy_of_imputation": "accuracy of imputation without the model",
+    "members_minus_non_members": "members minus non-members",
+    "ppv": "positive predictive value at the declared prior",
+    "mae": "mean absolute error",
+    "mae_before": "mean absolute error before",
+    "mae_after": "mean absolute error after",
     "exact_matches": "share of records rebuilt exactly",
 }
 
@@ -101,12 +109,21 @@ _METRICS = {
 def metric(name: str) -> str:
     """Return a metric in words.
 
-    >>> metric("tpr_at_fpr_0.001"), metric("gain"), metric("my_metric")
-    ('true-positive rate at 0.1 % false positives', 'gain over imputation', 'my metric')
+    >>> metric("tpr_at_fpr_0.001"), metric("precision[affair=yes]"), metric("my_metric")
+    ('true-positive rate at 0.1 % false positives', 'precision for affair=yes', 'my metric')
     """
+    name, _, of = name.partition("[")
+    what = f" for {one_line(of.removesuffix(']'))}" if of else ""
+    return _metric(name) + what
+
+
+def _metric(name: str) -> str:
     rate = re.fullmatch(r"tpr_at_fpr_(\d+(?:\.\d+)?(?:e-?\d+)?)", name)
     if rate:
         return f"true-positive rate at {percent(float(rate[1]))} false positives"
+    sure = re.fullmatch(r"precision_at_most_confident_(0?\.\d+)", name)
+    if sure:
+        return f"precision among the most confident {percent(float(sure[1]))}"
     return _METRICS.get(name, one_line(name).replace("_", " "))
 
 

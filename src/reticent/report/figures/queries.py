@@ -61,11 +61,11 @@ def draw(cells: Sequence[tuple[Cell, int]], name: str, where: str) -> Markup:
     )
 
 
-def readings(cell: Cell) -> tuple[str, str, str]:
+def readings(cell: Cell) -> list[str]:
     """Return the table's numbers for one cell: first, middle and last point of its curve."""
     curve = curve_of(cell, "success_against_queries")
     if curve is None:
-        return NO_DATA, NO_DATA, NO_DATA
+        return [NO_DATA] * 3
     banded = len(curve.lower) == len(curve.upper) == len(curve.x)
 
     def point(i: int) -> str:
@@ -74,4 +74,4 @@ def readings(cell: Cell) -> tuple[str, str, str]:
         )
         return f"{number(curve.y[i])}{inside} after {number(curve.x[i])}"
 
-    return point(0), point(len(curve.x) // 2), point(-1)
+    return [point(0), point(len(curve.x) // 2), point(-1)]
