@@ -9,10 +9,10 @@ sklearn, torch and matplotlib a fresh `import reticent` loads.
 """
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median
 
 ROUNDS = 11
@@ -21,11 +21,10 @@ HEAVY = ("sklearn", "torch", "matplotlib")
 
 def cpu_s(command: list[str]) -> float:
     """Return the CPU seconds of one run; a command that fails is not fast, it is broken."""
-    before = os.times()
+    before = getrusage(RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    after = os.times()
-    user = after.children_user - before.children_user
-    return user + after.children_system - before.children_system
+    after = getrusage(RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 def heavy_imports() -> list[str]:

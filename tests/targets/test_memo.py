@@ -55,6 +55,20 @@ def test_nobody_can_change_what_is_remembered() -> None:
         memo.answer(np.ones((2, 2))).values[0] = 7
 
 
+def test_a_model_that_reuses_its_array_changes_nothing() -> None:
+    out = np.zeros(2)
+
+    def model(x):
+        out[:] = x[:, 0]
+        return out
+
+    memo = Memo(FunctionTarget(function=model, returns="values"))
+    first = memo.answer(np.array([[1.0], [2.0]]))
+    memo.answer(np.array([[3.0], [4.0]]))
+    assert first.values.tolist() == [1.0, 2.0]
+    assert memo.answer(np.array([[1.0], [2.0]])).values.tolist() == [1.0, 2.0]
+
+
 def test_the_least_recently_used_goes_first() -> None:
     model, memo = counted(most_bytes=2 * 8 * 10)
     a, b, c = (np.full((10, 1), v) for v in (1.0, 2.0, 3.0))

@@ -100,10 +100,7 @@ def save_model(model: Any, path: str | Path) -> None:
 def _as_target(model: Any, name: str) -> Target:
     from reticent.targets.sklearn import SklearnTarget
 
-    target = SklearnTarget(model, name=name)
-    # A damaged model may fail at its first property: better here, where the file is known.
-    _ = target.channels, target.classes, target.columns
-    return target
+    return SklearnTarget(model, name=name)
 
 
 def _opened(path: Path, read: Callable[[], T]) -> T:

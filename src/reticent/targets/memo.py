@@ -121,10 +121,12 @@ def _plain(value: object) -> object:
 
 
 def _read_only(answer: Answer) -> Answer:
-    for part in (answer.labels, answer.scores, answer.values):
+    """Return a copy that nobody can write to: the model may keep and reuse its own arrays."""
+    kept = answer.take(np.arange(len(answer)))
+    for part in (kept.labels, kept.scores, kept.values):
         if part is not None:
             part.setflags(write=False)
-    return answer
+    return kept
 
 
 def _bytes(answer: Answer) -> int:

@@ -1,6 +1,6 @@
 """scikit-learn estimators and pipelines, and whatever speaks their interface."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
@@ -55,30 +55,35 @@ class SklearnTarget:
     model: Any
     name: str = ""
     chunk_rows: int = CHUNK_ROWS
+    # Looked up once: attacks that walk ask a row at a time, and scikit-learn's tags are slow.
+    _channels: Channel = field(init=False, repr=False)
+    _classes: tuple[object, ...] = field(init=False, repr=False)
+    _columns: tuple[str, ...] = field(init=False, repr=False)
+    _asked_once: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.name:
-            object.__setattr__(self, "name", type(self.model).__name__)
+        put = object.__setattr__
+        put(self, "name", self.name or type(self.model).__name__)
         _check_model(self.model, self.name)
+        put(self, "_classes", _classes(self.model))
+        put(self, "_channels", _channels(self.model))
+        put(self, "_columns", _columns(self.model))
+        put(self, "_asked_once", _qualified(_last(self.model)) in _ARGMAX)
 
     @property
     def channels(self) -> Channel:
         """Return the channels the raw model offers."""
-        if not _classifies(self.model):
-            return Channel.VALUE | Channel.WEIGHTS
-        scored = _has(self.model, "predict_proba")
-        scores = Channel.SCORES | Channel.TOP_K if scored else NO_CHANNEL
-        return Channel.LABEL | Channel.WEIGHTS | scores
+        return self._channels
 
     @property
     def classes(self) -> tuple[object, ...]:
         """Return the class values as the model holds them; empty for a regressor."""
-        return tuple(np.asarray(self.model.classes_).tolist()) if _classifies(self.model) else ()
+        return self._classes
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Return the columns the model was fitted with; empty if it was fitted on arrays."""
-        return _columns(self.model)
+        return self._columns
 
     def answer(self, x: Inputs) -> Answer:
         """Return the raw answer to each row.
@@ -105,10 +110,10 @@ class SklearnTarget:
             raw = self.model.predict(x)
             return Answer(values=as_values(raw, model=self.name))
         scores = None
-        if _has(self.model, "predict_proba"):
+        if Channel.SCORES & self._channels:
             raw = self.model.predict_proba(x)
             scores = as_scores(raw, classes=len(classes), model=self.name)
-            if _qualified(_last(self.model)) in _ARGMAX:
+            if self._asked_once:
                 return Answer(labels=scores.argmax(axis=1), scores=scores)
         raw = self.model.predict(x)
         return Answer(labels=as_labels(raw, classes, model=self.name), scores=scores)
@@ -181,6 +186,18 @@ def _regresses(model: Any) -> bool:
         return bool(is_regressor(model))
     except (AttributeError, TypeError):
         return not hasattr(model, "classes_")
+
+
+def _channels(model: Any) -> Channel:
+    if not _classifies(model):
+        return Channel.VALUE | Channel.WEIGHTS
+    scored = _has(model, "predict_proba")
+    scores = Channel.SCORES | Channel.TOP_K if scored else NO_CHANNEL
+    return Channel.LABEL | Channel.WEIGHTS | scores
+
+
+def _classes(model: Any) -> tuple[object, ...]:
+    return tuple(np.asarray(model.classes_).tolist()) if _classifies(model) else ()
 
 
 def _columns(model: Any) -> tuple[str, ...]:
