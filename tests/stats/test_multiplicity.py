@@ -24,6 +24,16 @@ def test_benjamini_hochberg_by_hand() -> None:
     assert benjamini_hochberg([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.02, 0.04, 0.04, 0.02])
 
 
+def test_both_agree_with_statsmodels() -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    values = np.random.default_rng(0).random(25) ** 3
+    np.testing.assert_allclose(holm(values.tolist()), multipletests(values, method="holm")[1])
+    np.testing.assert_allclose(
+        benjamini_hochberg(values.tolist()), multipletests(values, method="fdr_bh")[1]
+    )
+
+
 def test_what_was_not_run_stays_in_the_family() -> None:
     assert holm([0.01, None, None, None])[0] == pytest.approx(0.04)
 

@@ -19,23 +19,31 @@ def holm(p_values: PValues) -> list[float | None]:
     A None (declared, not run) stays None but keeps its place in the family: dropping a question
     after the fact must not make the others look better.
 
-    Source: Holm 1979, through statsmodels.
+    Source: Holm 1979. Written out because statsmodels' form collects all garbage at every call
+    (60 ms and more); the tests compare the two.
 
     >>> [p if p is None else round(p, 3) for p in holm([0.01, None, 0.04])]
     [0.03, None, 0.08]
     """
-    return _adjusted(p_values, "holm")
+    filled = _filled(p_values)
+    order = np.argsort(filled)
+    left = np.arange(len(filled), 0, -1)
+    adjusted = np.empty(len(filled))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(filled[order] * left))
+    return _where_run(p_values, adjusted)
 
 
 def benjamini_hochberg(p_values: PValues) -> list[float | None]:
     """Return p-values adjusted for exploration (false discovery rate); None as in `holm`.
 
-    Source: Benjamini & Hochberg 1995, through statsmodels.
+    Source: Benjamini & Hochberg 1995, through scipy.
 
     >>> benjamini_hochberg([0.01, 0.02, 0.03])
     [0.03, 0.03, 0.03]
     """
-    return _adjusted(p_values, "fdr_bh")
+    from scipy.stats import false_discovery_control
+
+    return _where_run(p_values, false_discovery_control(_filled(p_values)))
 
 
 def alpha_spending(
@@ -87,12 +95,10 @@ def alpha_at_each_look(
     return np.diff(alpha_spending(fractions, alpha=alpha, kind=kind), prepend=0.0)
 
 
-def _adjusted(p_values: PValues, method: str) -> list[float | None]:
-    from statsmodels.stats.multitest import multipletests
-
+def _filled(p_values: PValues) -> Floats:
     checked_p_values(p_values)
-    if not p_values:
-        return []
-    filled = [1.0 if p is None else p for p in p_values]
-    adjusted = multipletests(filled, method=method)[1]
+    return np.array([1.0 if p is None else p for p in p_values], dtype=np.float64)
+
+
+def _where_run(p_values: PValues, adjusted: Floats) -> list[float | None]:
     return [None if p is None else float(new) for p, new in zip(p_values, adjusted, strict=True)]
