@@ -105,6 +105,7 @@ def test_everything_missing_is_one_thing(nothing):
         (dt.datetime(2020, 1, 2), np.datetime64("2020-01-02")),
         (dt.datetime(2020, 1, 2, 3), pd.Timestamp("2020-01-02 03:00")),
         (dt.datetime(2020, 1, 2, tzinfo=dt.UTC), pd.Timestamp("2020-01-02 01:00+01:00")),
+        (dt.datetime(2020, 1, 2, 5, tzinfo=dt.UTC), pd.Timestamp("2020-01-02 06:00+01:00")),
         (dt.timedelta(seconds=1), pd.Timedelta("1s")),
         (dt.timedelta(seconds=1), np.timedelta64(1, "s")),
     ],
@@ -155,6 +156,17 @@ def test_a_column_of_moments_keeps_them_apart():
 def test_cells_that_compare_equal_but_differ_in_kind_do_not_share_a_name():
     mixed = pd.DataFrame({"a": ["1", 1, True, 2.0, "2.0", None]}, dtype=object)
     assert canonical_rows(mixed) == canonical_rows([["1"], [1], [1], [2], ["2.0"], [None]])
+
+
+def test_equal_numbers_that_are_no_real_number_do_not_share_a_name():
+    mixed = pd.DataFrame({"a": [1, 1 + 0j]}, dtype=object)  # equal, and one hash
+    assert canonical_rows(mixed) == canonical_rows([[1], [1 + 0j]])
+    assert len(set(canonical_rows(mixed))) == 2
+
+
+def test_moments_in_two_hours_stay_apart():
+    early = dt.datetime(2020, 1, 2, 5, tzinfo=dt.UTC)
+    assert canonical_cell(early) != canonical_cell(early.replace(hour=6))
 
 
 def test_text_cannot_run_into_the_next_cell():

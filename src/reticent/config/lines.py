@@ -1,6 +1,7 @@
 """Find the line of every key in a TOML text; the standard parser does not say.
 
-The scanner runs over texts that tomllib has already accepted, so it checks nothing: it walks.
+The scanner runs over texts that tomllib has already accepted, so it checks nothing: it walks, and
+gives up where it can go no further.
 """
 
 import re
@@ -52,7 +53,7 @@ class _Walk:
             else:
                 self._pair(table)
             self._space()
-            if self._at == before:  # not TOML after all: give up rather than stand still
+            if self._at == before:
                 break
         return self._lines
 
@@ -109,14 +110,20 @@ class _Walk:
         self._at += 1
         i = 0
         while self._more("]"):
+            before = self._at
             self._lines[(*key, i)] = self._here()
             self._value((*key, i))
             i += 1
+            if self._at == before:
+                break
 
     def _inline(self, key: Key) -> None:
         self._at += 1
         while self._more("}"):
+            before = self._at
             self._pair(key)
+            if self._at == before:
+                break
 
     def _more(self, closer: str) -> bool:
         """Return True if another entry follows; step over the comma before it or the closer."""

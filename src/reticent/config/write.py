@@ -1,5 +1,6 @@
 """Write a reticent.toml that explains itself."""
 
+import datetime as dt
 import math
 import textwrap
 from collections.abc import Mapping
@@ -97,6 +98,8 @@ def rendered(value: Any) -> str:
         return _number(value)
     if isinstance(value, str):
         return '"' + "".join(map(_escaped, value)) + '"'
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_key(k)} = {rendered(v)}" for k, v in value.items()) + "}"
     return "[" + ", ".join(map(rendered, value)) + "]"
