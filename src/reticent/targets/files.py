@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reticent.core import BadInput, ReticentError, UntrustedFile
+from reticent.targets._boosters import check_boosters
 from reticent.targets.base import Target
 
 SKOPS = frozenset({".skops"})
@@ -133,6 +134,8 @@ def _from_skops(path: Path, *, trust: bool) -> Any:
             f"{' and more' if len(beyond) > 8 else ''}; building them could run code.",
             way_out="If you know who wrote it, consent with --trust-model-file.",
         )
+    if "xgboost.core.Booster" in asked_for:
+        check_boosters(path)
     model = load(path, trusted=asked_for)
     check_structure(model, file=str(path))
     return model
