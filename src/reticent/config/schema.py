@@ -349,6 +349,11 @@ class Config(_Table):
         return self
 
     @property
+    def path(self) -> Path | None:
+        """Return the file that it was read from, as given; None if it came from plain data."""
+        return self._path
+
+    @property
     def base(self) -> Path:
         """Return the folder that relative paths start from."""
         return self._path.parent if self._path else Path()

@@ -17,11 +17,12 @@ from reticent.core import BadInput
 WIDTH = 96
 FURTHEST = 1e90
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-_HEAD = """\
-What this model gives away about the people it was trained on: what to measure, against whom, and
-what counts. "reticent audit reticent.toml" reads it, "reticent schema" describes every key. A line
-that starts with "# key =" shows a default or an example: remove the "# " to set it. Guesses are
-marked GUESS: confirm or correct them, for verdicts hang on them."""
+_HEAD = (
+    "What this model gives away about the people it was trained on: what to measure, against whom, "
+    'and what counts. "reticent audit reticent.toml" reads it, "reticent schema" describes every '
+    'key. A line that starts with "# key =" shows a default or an example: remove the "# " to set '
+    "it. Guesses are marked GUESS: confirm or correct them, for verdicts hang on them."
+)
 
 
 def write(
@@ -72,7 +73,7 @@ def write(
         "identifier": roles.identifier,
     }
     parts = [
-        _comment(_HEAD),
+        "\n".join(_wrapped(_HEAD)),
         _table("[model]", Model, model_values),
         _table("[data]", Data, data_values, notes={"target": "GUESS.", "identifier": "GUESS."}),
         *_sensitive(roles, columns),
