@@ -77,7 +77,10 @@ def canonical_rows(x: "Inputs | Sequence[Any]") -> list[bytes]:
         return _joined(columns, len(x))
     if isinstance(x, Sequence):
         return [b"".join(map(canonical_cell, _flat(row))) for row in x]
-    return _joined([_cells(_plain_column(x.iloc[:, j])) for j in range(x.shape[1])], len(x))
+    plain = [_plain_column(x.iloc[:, j]) for j in range(x.shape[1])]
+    if plain and all(map(_fits_floats, plain)):  # the same bytes, several times as fast
+        return _packed(np.column_stack([column.astype(np.float64) for column in plain]))
+    return _joined([_cells(column) for column in plain], len(x))
 
 
 def canonical_cell(value: object) -> bytes:
@@ -135,6 +138,13 @@ def _plain_column(column: "pd.Series[Any]") -> Column:
     """Return a column as numpy has it; as objects where pandas has a type of its own."""
     values = column.to_numpy() if column.dtype.kind in "biuf" else column.astype(object).to_numpy()
     return np.asarray(values)
+
+
+def _fits_floats(column: Column) -> bool:
+    """Return whether every number of a column is one that a float holds exactly."""
+    if column.dtype.kind not in "iu":
+        return column.dtype.kind in "bf"
+    return not len(column) or bool(-(2**53) < column.min() and column.max() < 2**53)
 
 
 def _cells(column: Column) -> list[bytes]:
