@@ -108,6 +108,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
         finalize=_finalize,
     )
     environment.globals.update(fmt=fmt, words=words, wording=wording, svg=svg, strip=strip)

@@ -152,6 +152,8 @@ def _sure(record: Record, top: Cell | None) -> tuple[str, ...]:
         if record.controls
         else "No control ran, so nothing vouches for the audit itself."
     )
+    if record.verdict == "invalid":
+        return (controls, "No interval below may be relied on until every control passes.")
     if top is None:
         effects = [
             cell.minimum_detectable_effect
