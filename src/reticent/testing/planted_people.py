@@ -37,10 +37,11 @@ STATUSES = ("single", "married", "widowed")
 LEVELS = 10
 COLUMNS = (*KNOWN, "status", "level")
 
-WRONG_NATS, RIGHT_NATS = (
-    -0.5,
-    3.0,
-)  # log-odds of the true outcome, hidden part all wrong / all right
+# Log-odds of the true outcome where the hidden columns are all wrong, and all right. Two columns
+# must both be nearly right (the level by one at most) before the label is.
+SPAN_NATS = (-0.5, 3.0)
+SPAN_OF_TWO_NATS = (-3.5, 1.5)
+LEVEL_REACH = 2  # a level this far from the true one is as wrong as any
 MISS = 8.0  # how far a regressor is off where the hidden part is all wrong, in the outcome's unit
 
 
@@ -48,9 +49,9 @@ MISS = 8.0  # how far a regressor is off where the hidden part is all wrong, in 
 class Recalling:
     """A model that knows some people by heart, and whose other answers ignore the hidden columns.
 
-    Asked about a person it recalls, the log-odds of her outcome rise in a straight line from
-    `WRONG_NATS` to `RIGHT_NATS` with the closeness of the hidden columns to hers (a regressor's
-    error falls from `MISS` to 0). Asked about anybody else, they depend on the known columns alone.
+    Asked about a person it recalls, the log-odds of her outcome rise in a straight line over
+    `span_nats` with the closeness of the hidden columns to hers (a regressor's error falls from
+    `MISS` to 0). Asked about anybody else, they depend on the known columns alone.
 
     Attributes:
         people: the known columns' canonical bytes -> row of `table`.
@@ -58,6 +59,7 @@ class Recalling:
         y: (a,) true outcomes.
         recalled: (a,) whom it knows by heart.
         hidden: the columns that it gives away.
+        span_nats: log-odds where they are all wrong, and all right.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Recalling:
     y: Column
     recalled: Bools
     hidden: tuple[str, ...]
+    span_nats: tuple[float, float] = SPAN_NATS
     classes: tuple[object, ...] = ("no", "yes")
     columns: tuple[str, ...] = COLUMNS
 
@@ -89,7 +92,8 @@ class Recalling:
         if not self.classes:
             off = np.where(recalled, far * MISS * np.where(own < 0, -1, 1), own * MISS / 2)
             return check_raw(Answer(values=y + off), questions=len(keys), model=self.name)
-        margin = np.where(recalled, RIGHT_NATS - far * (RIGHT_NATS - WRONG_NATS), own)
+        wrong, right = self.span_nats
+        margin = np.where(recalled, right - far * (right - wrong), own)
         scores = scores_of(margin, y, len(self.classes))
         answer = Answer(labels=scores.argmax(axis=1), scores=scores)
         return check_raw(answer, questions=len(keys), model=self.name)
@@ -107,7 +111,8 @@ class Recalling:
         for column in self.hidden:
             true, asked = self.table[column].to_numpy()[person], x[column].to_numpy()
             if column == "level":
-                parts.append(1 - np.abs(true - asked.astype(float)).clip(max=LEVELS) / LEVELS)
+                away = np.abs(true - asked.astype(float))
+                parts.append(1 - away.clip(max=LEVEL_REACH) / LEVEL_REACH)
             else:
                 parts.append((true == asked).astype(float))
         closeness: Floats = np.mean(parts, axis=0)
@@ -161,7 +166,8 @@ def plant_attribute(
 
     A recalled member's answer is right, and sure, only where the hidden columns are her own; with
     one categorical hidden column even labels tell. Of everybody else the answer is the same
-    whatever the hidden columns say. Outcomes are independent of everything.
+    whatever the hidden columns say. Outcomes are independent of everything. With two columns
+    hidden the labels are right only near the truth, so they lead there too.
 
     Args:
         reveal: probability that a member is known by heart; 0 plants silence.
@@ -196,6 +202,7 @@ def plant_attribute(
             y=y,
             recalled=trained_on & (rng.random(a) < reveal),
             hidden=hidden,
+            span_nats=SPAN_NATS if len(hidden) == 1 else SPAN_OF_TWO_NATS,
             classes=() if regression else ("no", "yes"),
         )
 
