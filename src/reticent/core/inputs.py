@@ -144,7 +144,7 @@ def _fits_floats(column: Column) -> bool:
     """Return whether every number of a column is one that a float holds exactly."""
     if column.dtype.kind not in "iu":
         return column.dtype.kind in "bf"
-    return not len(column) or bool(-(2**53) < column.min() and column.max() < 2**53)
+    return not len(column) or bool(column.min() > -(2**53) and column.max() < 2**53)
 
 
 def _cells(column: Column) -> list[bytes]:
