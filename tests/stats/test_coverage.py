@@ -92,13 +92,14 @@ def positive_predictive_value(rng):
     return found, 0.2 * 0.3 / (0.2 * 0.3 + 0.8 * 0.05)
 
 
-def judged(rng):
-    truth, se, sp = 0.35, 0.9, 0.85
-    apparent = (rng.binomial(150, truth * se + (1 - truth) * (1 - sp)), 150)
-    found = reconstruction.rogan_gladen(
-        apparent, (rng.binomial(80, se), 80), (rng.binomial(80, sp), 80)
-    )
-    return found, truth
+def judged(truth, n, cases):
+    def draw(rng):
+        se, sp = 0.9, 0.85
+        apparent = (rng.binomial(n, truth * se + (1 - truth) * (1 - sp)), n)
+        judge = (rng.binomial(cases, se), cases), (rng.binomial(cases, sp), cases)
+        return reconstruction.rogan_gladen(apparent, *judge), truth
+
+    return draw
 
 
 def half_life(rng):
@@ -185,7 +186,8 @@ SHARP: dict[str, Case] = {
     "auc": area(0.8, 40, 60),
     "auc near 1": area(3.0, 40, 40),
     "auc of silence": area(0.0, 30, 50),
-    "rogan-gladen": judged,
+    "rogan-gladen": judged(0.35, 150, 80),
+    "rogan-gladen, few judged": judged(0.9, 150, 20),
     "queries to half": half_life,
 }
 #: Intervals that promise at least their level.

@@ -43,6 +43,14 @@ def test_a_judge_no_better_than_chance_says_nothing(judge) -> None:
     assert rogan_gladen((30, 100), *judge).estimate is None
 
 
+def test_lang_and_reiczigel_by_hand() -> None:
+    """Equations 4, 6, 7 and 17 of the paper, worked out apart from the code: the ends lean to the
+    side on which the judge is known less."""
+    found = rogan_gladen((50, 100), (18, 20), (38, 40))
+    assert found.estimate == pytest.approx(0.45 / 0.85)
+    assert (found.lower, found.upper) == pytest.approx((0.39530, 0.72003), abs=1e-5)
+
+
 def test_a_less_known_judge_widens_the_interval() -> None:
     sure, unsure = (rogan_gladen((50, 100), (9 * k, 10 * k), (9 * k, 10 * k)) for k in (50, 2))
     assert unsure.upper - unsure.lower > sure.upper - sure.lower

@@ -85,7 +85,7 @@ def rogan_gladen(
         p = (hits + z * z / 2) / wide
         middle = (p + sp - 1) / youden
         spread = p * (1 - p) / wide + middle**2 * var_se + (1 - middle) ** 2 * var_sp
-        shift = 2 * z * z * (_pull(middle, se, sensitivity) - _pull(1 - middle, sp, specificity))
+        shift = 2 * z * z * (middle * var_se - (1 - middle) * var_sp)  # eq. 17
         half = z * math.sqrt(spread) / youden
         lower = min(estimate, max(0.0, middle + shift - half))
         upper = max(estimate, min(1.0, middle + shift + half))
@@ -215,10 +215,6 @@ def _judge(rate: Rate, name: str) -> tuple[float, float, float]:
             f"{name} = {rate}; it must lie in [0, 1].", way_out="Write it as a fraction."
         )
     return rate, rate, 0.0
-
-
-def _pull(share: float, rate: float, given: Rate) -> float:
-    return share * (1 - rate) / (given[1] + 2) if isinstance(given, tuple) else 0.0
 
 
 def _below_half(alive: Floats, at_risk: Floats, events: Floats, n: int) -> Floats:
