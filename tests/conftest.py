@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Learners are small and run side by side: threads inside each would only fight for the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile(
     "reticent",
     deadline=None,  # shared machines: time is measured by benchmarks, not by tests

@@ -158,6 +158,10 @@ def _in_processes(
             return
         except BrokenProcessPool:
             left = [i for i in left if i not in done]
+        except BaseException:
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
     raise BadInput(

@@ -1,46 +1,42 @@
 """Run an audit from plan to record."""
 
+import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from zlib import crc32
 
-import numpy as np
-
-from reticent.access import Access
 from reticent.attacks import Attack, attack_types
-from reticent.audit.cells import run_task
+from reticent.audit.bench import Bench, rng_for, run_all
 from reticent.audit.chain import chains
 from reticent.audit.controls import attribute_controls, blind_control, membership_controls
 from reticent.audit.experiment import Experiment, check_people
 from reticent.audit.people import most_exposed
-from reticent.audit.pieces import Piece, find, keep, measured_of, piece_key
+from reticent.audit.pieces import Piece
 from reticent.audit.plan import Plan, Task, draw_up
-from reticent.audit.prepare import Prepared, prepare
-from reticent.audit.record import Control, NotRun, Record, RunEntry
+from reticent.audit.prepare import prepare
+from reticent.audit.record import (
+    Control,
+    DataEntry,
+    ModelEntry,
+    NotRun,
+    PolicyEntry,
+    Record,
+    RunEntry,
+)
 from reticent.audit.save import save, sealed
 from reticent.audit.store import Store, key_of
 from reticent.audit.summary import data_entry, model_entry, policy_entries, statement
 from reticent.audit.verdict import decide, overall
 from reticent.core import (
-    NO_CHANNEL,
     AttributeClaim,
-    BadAnswer,
-    BudgetSpent,
     Family,
-    NotEnoughKnowledge,
-    NotExposed,
-    ReticentError,
     Seen,
 )
 from reticent.core.events import Listener, Progress, silent
-from reticent.ledger import QueryLedger
-from reticent.policy import Policy
 
-BASELINE = "imputation"
 # Controls are run with the first of these that runs at all: quick, and sure to see a plain leak
 # (likelihood ratios with few references can take an unusually sure answer for a stranger's).
 CONTROL_MEMBERSHIP = ("rmia", "best", "eb-lira", "loss", "lira-offline", "gap")
@@ -60,6 +56,15 @@ class _Progressed:
     controls: list[Control] = field(default_factory=list)
     not_run: list[NotRun] = field(default_factory=list)
     reused: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is said of the model, the data and the policies before anything is measured."""
+
+    model: ModelEntry
+    data: DataEntry
+    policies: list[PolicyEntry]
 
 
 def run_audit(
@@ -91,7 +96,9 @@ def run_audit(
     Raises: BadInput, BadAnswer and the like; KeyboardInterrupt. What was measured before is in
         `out/record.json` then, marked incomplete, and `resume=True` goes on from there.
     """
-    started, clock, cpu = now(), time.perf_counter(), time.process_time()
+    started, clock, cpu = now(), time.perf_counter(), _cpu_s()
+    from threadpoolctl import threadpool_limits
+
     check_people(experiment)
     shelf = default_shelf() if shelf is None else shelf
     plan = draw_up(experiment, shelf, only=only)
@@ -100,12 +107,20 @@ def run_audit(
         _forget(store)
     so_far = _Progressed(not_run=list(plan.not_run))
     complete = False
+    # Asked first: a model that does not work shows at once, and one that breaks down later
+    # cannot keep what was measured before from being written.
+    known = Known(
+        model=model_entry(experiment),
+        data=data_entry(experiment),
+        policies=policy_entries(experiment),
+    )
 
     def record() -> Record:
         return _record(
             experiment,
             plan,
             so_far,
+            known,
             include_records=include_records,
             run=RunEntry(
                 started_at=started.isoformat(),
@@ -113,7 +128,7 @@ def run_audit(
                 complete=complete,
                 reticent_version=_version(),
                 python_version=platform.python_version(),
-                cpu_s=round(time.process_time() - cpu, 3),
+                cpu_s=round(_cpu_s() - cpu, 3),
                 wall_s=round(time.perf_counter() - clock, 3),
                 cpu_s_by_cell={
                     name: round(piece.measured.cpu_s, 4) for name, piece in so_far.pieces.items()
@@ -123,7 +138,9 @@ def run_audit(
         )
 
     try:
-        _measure(experiment, plan, shelf, so_far, store=store, jobs=jobs, listen=listen)
+        # Work is shared out over processes; threads inside them only get in each other's way.
+        with threadpool_limits(limits=1):
+            _measure(experiment, plan, shelf, so_far, store=store, jobs=jobs, listen=listen)
         complete = True
     except BaseException:
         if out is not None and so_far.pieces:
@@ -133,6 +150,11 @@ def run_audit(
     if out is not None:
         save(result, out / "record.json")
     return result
+
+
+def _cpu_s() -> float:
+    """Return processor seconds of this process and of its workers that have ended."""
+    return sum(os.times()[:4])
 
 
 def _forget(store: Store) -> None:
@@ -162,120 +184,40 @@ def _measure(
     wants = {name: attack.wants for name, attack in shelf.items()}
     prepared = prepare(experiment, plan.tasks, wants, store=store, jobs=jobs, listen=listen)
     so_far.reused += prepared.reused
-    digest = experiment.digest
-    imputed = _Imputations(prepared, shelf.get(BASELINE))
-    for i, task in enumerate(plan.tasks):
-        attack = shelf[task.attack]
-        key = piece_key(digest, attack, task, experiment.policies[task.policy].digest)
-        piece = find(store, key)
-        if piece is None:
-            piece = _one(prepared, attack, task, imputed, so_far)
+    bench = Bench(prepared, shelf, store, experiment.digest)
+    try:
+        _work_through(bench, plan, so_far, jobs=jobs, listen=listen)
+    except BaseException:
+        for task in plan.tasks:  # what another process had finished counts as measured
+            piece = bench.kept(task)
             if piece is not None:
-                keep(store, key, piece)
-        else:
-            so_far.reused += 1
-        if piece is not None:
-            so_far.pieces[task.id] = piece
+                so_far.pieces.setdefault(task.id, piece)
+        raise
+    _control(bench, plan, so_far, listen)
+
+
+def _work_through(
+    bench: Bench, plan: Plan, so_far: _Progressed, *, jobs: int, listen: Listener
+) -> None:
+    for i, done in enumerate(run_all(bench, plan.tasks, jobs=jobs)):
+        if done.piece is not None:
+            so_far.pieces[done.task.id] = done.piece
+            so_far.reused += done.piece.reused
+        if done.not_run is not None:
+            so_far.not_run.append(done.not_run)
         listen(
             Progress(
                 stage="cells",
                 done=i + 1,
                 total=len(plan.tasks),
-                what=task.id,
-                reused=piece is not None and piece.reused,
+                what=done.task.id,
+                reused=done.piece is not None and done.piece.reused,
             )
         )
-    _control(prepared, plan, shelf, imputed, so_far, listen)
 
 
-def _one(
-    prepared: Prepared,
-    attack: Attack,
-    task: Task,
-    imputed: "_Imputations",
-    so_far: _Progressed,
-) -> Piece | None:
-    """Run one task; an attack that cannot or does not work is written down, not dropped."""
-    cpu = time.process_time()
-    try:
-        outcome = run_task(
-            prepared, attack, task, imputed.of(task), _rng(prepared.experiment, task.id)
-        )
-    except NotExposed as error:
-        so_far.not_run.append(NotRun(what=task.id, why=str(error), kind="not exposed"))
-        return None
-    except NotEnoughKnowledge as error:
-        so_far.not_run.append(NotRun(what=task.id, why=str(error), kind="not enough knowledge"))
-        return None
-    except BudgetSpent as error:
-        so_far.not_run.append(NotRun(what=task.id, why=str(error), kind="budget"))
-        return None
-    except BadAnswer:
-        raise  # the model itself does not work: nothing after this can be trusted
-    except ReticentError as error:
-        so_far.not_run.append(NotRun(what=task.id, why=str(error), kind="failed"))
-        return None
-    except Exception as error:  # a plug-in's fault must not cost what was measured before
-        why = f"{type(error).__name__}: {error}"
-        so_far.not_run.append(NotRun(what=task.id, why=why, kind="failed"))
-        return None
-    measured = measured_of(prepared, attack, outcome, cpu_s=time.process_time() - cpu)
-    return Piece(measured=measured, arrays=outcome.graded.arrays)
-
-
-def _rng(experiment: Experiment, what: str) -> np.random.Generator:
-    """Return a generator of its own for each task, so that no task depends on its neighbours."""
-    return np.random.default_rng([experiment.seed, 2, crc32(what.encode())])
-
-
-class _Imputations:
-    """The guesses of a learner without the model, worked out once for each set of columns."""
-
-    def __init__(self, prepared: Prepared, learner: Attack | None) -> None:
-        self._prepared = prepared
-        self._learner = learner
-        self._known: dict[tuple[object, ...], AttributeClaim] = {}
-
-    def of(self, task: Task) -> AttributeClaim | None:
-        """Return the learner's guesses for a task; None if nothing is hidden in it."""
-        if not task.hidden:
-            return None
-        if self._learner is None:
-            raise NotEnoughKnowledge(
-                f"No {BASELINE!r} attack is installed, and no attribute figure goes without it.",
-                way_out="Install the package whole, entry points included.",
-            )
-        key = (task.hidden, task.seen is not Seen.NOTHING)
-        if key not in self._known:
-            seen = Seen.NOTHING if task.seen is Seen.NOTHING else Seen.Y
-            alike = replace(task, seen=seen)
-            shut = Access(
-                target=self._prepared.target,
-                policy=Policy(),
-                ledger=QueryLedger(0),
-                identity=BASELINE,
-                exposed=NO_CHANNEL,
-            )
-            claim = self._learner.run(
-                shut,
-                self._prepared.candidates(alike),
-                self._prepared.knowledge(alike),
-                _rng(self._prepared.experiment, f"{BASELINE}/{key}"),
-            )
-            if not isinstance(claim, AttributeClaim):
-                raise TypeError(f"{BASELINE} made a {type(claim).__name__}")
-            self._known[key] = claim
-        return self._known[key]
-
-
-def _control(
-    prepared: Prepared,
-    plan: Plan,
-    shelf: Mapping[str, Attack],
-    imputed: _Imputations,
-    so_far: _Progressed,
-    listen: Listener,
-) -> None:
+def _control(bench: Bench, plan: Plan, so_far: _Progressed, listen: Listener) -> None:
+    prepared, shelf = bench.prepared, bench.shelf
     experiment = prepared.experiment
     jobs: list[tuple[str, Callable[[], list[Control]]]] = []
     membership = _first(plan, shelf, Family.MEMBERSHIP, CONTROL_MEMBERSHIP)
@@ -285,12 +227,12 @@ def _control(
             (
                 "membership",
                 lambda: membership_controls(
-                    prepared, shelf[task.attack], task, _rng(experiment, "membership controls")
+                    prepared, shelf[task.attack], task, rng_for(experiment, "membership controls")
                 ),
             )
         )
     if any(task.family in (Family.MEMBERSHIP, Family.RANGE) for task in plan.tasks):
-        jobs.append(("blind", lambda: [blind_control(experiment, _rng(experiment, "blind"))]))
+        jobs.append(("blind", lambda: [blind_control(experiment, rng_for(experiment, "blind"))]))
     attribute = _first(plan, shelf, Family.ATTRIBUTE, CONTROL_ATTRIBUTE)
     if attribute is not None:
         chosen = attribute
@@ -301,8 +243,8 @@ def _control(
                     prepared,
                     shelf[chosen.attack],
                     chosen,
-                    _needed(imputed.of(chosen)),
-                    _rng(experiment, "attribute controls"),
+                    _needed(bench.imputation(chosen)),
+                    rng_for(experiment, "attribute controls"),
                 ),
             )
         )
@@ -336,11 +278,13 @@ def _record(
     experiment: Experiment,
     plan: Plan,
     so_far: _Progressed,
+    known: Known,
     *,
     include_records: bool,
     run: RunEntry,
 ) -> Record:
-    pieces = so_far.pieces
+    pieces = {t.id: so_far.pieces[t.id] for t in plan.tasks if t.id in so_far.pieces}
+    not_run = sorted(so_far.not_run, key=lambda n: (n.kind, n.what))
     cells = decide(
         [piece.measured for piece in pieces.values()],
         planned=plan.tasks,
@@ -348,7 +292,7 @@ def _record(
         ppv_declared=experiment.ppv_declared,
     )
     whole = overall(
-        cells, so_far.controls, failed=[n for n in so_far.not_run if n.kind == "failed"],
+        cells, so_far.controls, failed=[n for n in not_run if n.kind == "failed"],
         complete=run.complete,
     )  # fmt: skip
     exposed, values = most_exposed(experiment, pieces, cells, include=include_records)
@@ -358,12 +302,12 @@ def _record(
         seed=experiment.seed,
         confidence=experiment.confidence,
         tolerance=experiment.tolerance,
-        model=model_entry(experiment),
-        data=data_entry(experiment),
-        policies=policy_entries(experiment),
+        model=known.model,
+        data=known.data,
+        policies=known.policies,
         cells=cells,
         controls=so_far.controls,
-        not_run=so_far.not_run,
+        not_run=not_run,
         people=exposed,
         chains=chains(experiment, pieces),
         tier=whole.tier,

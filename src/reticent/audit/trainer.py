@@ -94,11 +94,12 @@ def _reseed(estimator: Any, seed: int) -> None:
     """Give every part its own `random_state`, and one thread: work is shared out over models."""
     numbers = np.random.default_rng(seed)
     settings: dict[str, Any] = {}
-    for name in sorted(estimator.get_params(deep=True)):
+    params = estimator.get_params(deep=True)
+    for name in sorted(params):
         last = name.rsplit("__", 1)[-1]
         if last == "random_state":
             settings[name] = int(numbers.integers(2**31 - 1))
-        elif last in ("n_jobs", "nthread", "num_threads"):
+        elif last in ("n_jobs", "nthread", "num_threads") and params[name] not in (None, 1):
             settings[name] = 1
     estimator.set_params(**settings)
 
