@@ -27,7 +27,7 @@ def test_how_values_are_stored_plays_no_part() -> None:
         TABLE.astype({"k": np.float64, "t": "boolean", "n": "Float64"}),
         TABLE.astype({"s": "category"}),
         TABLE.astype({"s": pd.CategoricalDtype(["b", "a"])}),
-        TABLE.astype({"s": "str"}),
+        TABLE.astype({"s": "string"}),
         TABLE.astype(object),
         TABLE.assign(s=TABLE["s"].fillna(np.nan)),
     ]

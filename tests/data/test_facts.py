@@ -44,7 +44,7 @@ def test_no_record_is_quoted(people, tmp_path) -> None:
     people.to_csv(tmp_path / "people.csv", index=False)
     person = describe(tmp_path / "people.csv").column("person")
     assert person.values == ()
-    assert person.distinct == pytest.approx(6366, rel=0.1)
+    assert person.distinct == pytest.approx(6366, rel=0.2)  # an estimate, by HyperLogLog
     assert "person 1" not in repr(describe(tmp_path / "people.csv"))
 
 

@@ -139,6 +139,14 @@ def test_columns_are_picked_and_put_in_order(survey_model, women) -> None:
     np.testing.assert_array_equal(target.answer(shuffled).scores, expected)
 
 
+def test_a_model_that_minds_the_order_gets_its_own(wine) -> None:
+    x, y = wine
+    table = pd.DataFrame(x[:, :3], columns=["a", "b", "c"])
+    target = SklearnTarget(GaussianNB().fit(table, y))
+    shuffled = table[["c", "a", "b"]].assign(extra=1)
+    np.testing.assert_array_equal(target.answer(shuffled).scores, target.answer(table).scores)
+
+
 def test_a_missing_column_is_named_with_what_comes_close(survey_model, women) -> None:
     x, _ = women
     renamed = x.rename(columns={"religious": "religion"})
