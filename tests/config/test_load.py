@@ -219,6 +219,12 @@ def test_all_faults_come_at_once_in_the_order_of_the_file(place):
         assert sum(part in fault for fault in found) == 1, (part, found)
 
 
+def test_a_bad_entry_does_not_also_make_its_list_too_short(place):
+    found = faults(place, GOOD.replace("[data]", "classes = [1, {a = 1}]\n[data]"))
+    assert len(found) == 1, found
+    assert "model.classes[2]" in found[0]
+
+
 @pytest.mark.parametrize(
     ("content", "line", "message"),
     [
