@@ -236,7 +236,7 @@ def _forests(record: Record) -> list[Plot]:
         scale = strip.shared_scale((c.primary for c in rows), ())
         plots.append(
             Plot(
-                words.metric(metric).capitalize(),
+                words.sentence(words.metric(metric)),
                 "",
                 strip.header(scale),
                 tuple(

@@ -127,6 +127,15 @@ def _metric(name: str) -> str:
     return _METRICS.get(name, one_line(name).replace("_", " "))
 
 
+def sentence(text: str) -> str:
+    """Return a text with a capital first letter, the others as they are.
+
+    >>> sentence("area under the ROC curve")
+    'Area under the ROC curve'
+    """
+    return text[:1].upper() + text[1:]
+
+
 def family(name: str) -> str:
     """Return a family of attacks in words."""
     return FAMILIES.get(name, one_line(name))
