@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from reticent.config import load
-from reticent.config.infer import ColumnFacts, ModelFacts, Roles, infer
+from reticent.config.infer import ColumnFacts, ModelFacts, Roles, infer, is_scale
 from reticent.config.schema import Adversary, Audit, Config, Data, Exposure, Model
 from reticent.config.write import rendered, write
 from reticent.core import BadInput, Channel
@@ -83,6 +83,9 @@ def test_whatever_is_written_loads_and_says_what_was_put_in(tmp_path_factory, si
     assert [(s.column, s.harm) for s in config.sensitive] == [
         (s.column, s.harm) for s in roles.sensitive
     ]
+    for table in config.sensitive:
+        scale = table.column in facts and is_scale(facts[table.column])
+        assert table.continuous is (True if scale else None)
     assert config.policy[0].name == "open"
     assert len(config.policy) == 3
 
