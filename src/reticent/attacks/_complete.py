@@ -147,6 +147,11 @@ def marginals(joint: Floats, sizes: Sequence[int]) -> list[Floats]:
     return found
 
 
+def in_order(x: "pd.DataFrame", columns: Sequence[str]) -> "pd.DataFrame":
+    """Return the named columns; `x` itself where it has just those (selecting is not free)."""
+    return x if list(x.columns) == list(columns) else x[list(columns)]
+
+
 def filled(
     x: "pd.DataFrame", fillings: Mapping[str, Column], columns: Sequence[str]
 ) -> "pd.DataFrame":
@@ -162,7 +167,8 @@ def filled(
     n = len(x)
     k = next(iter(fillings.values())).shape[-1]
     index = np.repeat(np.arange(n), k)
-    known = x[[c for c in columns if c not in fillings]].take(index).reset_index(drop=True)
+    known = in_order(x, [c for c in columns if c not in fillings]).take(index)
+    known = known.reset_index(drop=True)
     hidden = {
         name: pd.Series(np.broadcast_to(v, (n, k)).ravel(), index=known.index)
         for name, v in fillings.items()

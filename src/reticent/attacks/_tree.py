@@ -94,7 +94,7 @@ def mass(tree: Tree, features: Ints, values: Floats) -> Floats:
     """Return (k,) the training rows in all leaves that a row with these values could reach.
 
     Every other feature is free: the sum over the leaves j of n_j phi_j(v) in Fredrikson et al.
-    2015, equation 4. One pass down the levels.
+    2015, equation 4.
 
     Args:
         tree: the tree.
@@ -102,19 +102,20 @@ def mass(tree: Tree, features: Ints, values: Floats) -> Floats:
         values: (k, h) the values they are fixed to.
     """
     raw = tree.raw
-    total = np.zeros(len(values))
+    left, right = raw.children_left, raw.children_right
+    inner = np.flatnonzero(left != LEAF)
+    above = np.zeros(len(left), dtype=np.int64)
+    above[left[inner]] = inner
+    above[right[inner]] = inner
     place = np.full(raw.n_features, -1, dtype=np.int64)
     place[features] = np.arange(len(features))
-    nodes = np.zeros(1, dtype=np.int64)
-    open_: Bools = np.ones((1, len(values)), dtype=bool)
-    while len(nodes):
-        left = raw.children_left[nodes]
-        leaf = left == LEAF
-        total += tree.counts[nodes[leaf]] @ open_[leaf]
-        nodes, open_, left = nodes[~leaf], open_[~leaf], left[~leaf]
-        fixed = place[raw.feature[nodes]]
-        goes_left = values.T[fixed] <= raw.threshold[nodes][:, None] if len(features) else open_
-        free = fixed[:, None] < 0
-        nodes = np.concatenate([left, raw.children_right[nodes]])
-        open_ = np.concatenate([open_ & (goes_left | free), open_ & (~goes_left | free)])
-    return total
+    fixed = inner[place[raw.feature[inner]] >= 0]
+    goes_left = values.T[place[raw.feature[fixed]]] <= raw.threshold[fixed][:, None]
+    shut: Bools = np.zeros((len(left), len(values)), dtype=bool)
+    shut[left[fixed]] = ~goes_left
+    shut[right[fixed]] = goes_left
+    for _ in range(int(raw.max_depth).bit_length()):  # each round looks twice as far up
+        shut |= shut[above]
+        above = above[above]
+    leaf = left == LEAF
+    return np.asarray(tree.counts[leaf] @ ~shut[leaf], dtype=np.float64)

@@ -12,6 +12,7 @@ from reticent.attacks._complete import (
     check_size,
     combinations,
     filled,
+    in_order,
     joint_log_prior,
     marginals,
     puzzle,
@@ -172,7 +173,8 @@ def log_people(tree: Tree, leaf: Ints, y: Column | None, classifies: bool) -> Fl
     # Leaves of one person have no spread of their own: a hundredth of the whole is lent them.
     spread = np.sqrt(tree.spread[leaf] + 1e-4 * tree.spread[0] + 1e-300)
     off = (np.asarray(y, dtype=np.float64)[:, None] - tree.outcomes[leaf, 0]) / spread
-    return np.log(counts) - np.minimum(0.5 * off**2, evidence.MISS_NATS) - np.log(spread)
+    far = np.minimum(0.5 * off**2, evidence.MISS_NATS)
+    return np.asarray(np.log(counts) - far - np.log(spread), dtype=np.float64)
 
 
 def log_expected(tree: Tree, leaf: Ints, y: Column | None, others: Any, outcome: Column) -> Floats:
@@ -215,7 +217,7 @@ def fixed_features(cube: Any) -> tuple[Ints, Floats] | None:
 
 def _completed(holes: Puzzle, trees: Grove) -> tuple[Any, "pd.DataFrame | None"]:
     """Return (n * k, d) float32 as the trees see it, and the table it came from if one was made."""
-    known = holes.x[list(holes.known)]
+    known = in_order(holes.x, holes.known)
     if not trees.steps and all(dtype.kind in "biuf" for dtype in known.dtypes):
         n, k = len(known), holes.size
         cube = np.empty((n, k, len(holes.columns)), dtype=np.float32)
