@@ -122,8 +122,8 @@ def test_the_classes_of_the_model_find_the_target():
         ("zip", "medium"),
         ("AGE", "low"),
         # Words inside other words are no suspicion.
-        ("essex", None), ("nondrug", None), ("trace", None), ("mileage", None), ("average", None), ("stage", None),
-        ("radius_std", None), ("surface", None), ("number", None), ("", None), ("42", None),
+        ("essex", None), ("trace", None), ("mileage", None), ("average", None), ("stage", None),
+        ("radius_std", None), ("surface", None), ("nondrug", None), ("number", None), ("", None), ("42", None),
     ],
 )  # fmt: skip
 def test_names_that_look_sensitive(name, harm):
