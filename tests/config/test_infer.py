@@ -123,7 +123,7 @@ def test_the_classes_of_the_model_find_the_target():
         ("AGE", "low"),
         # Words inside other words are no suspicion.
         ("essex", None), ("trace", None), ("mileage", None), ("average", None), ("stage", None),
-        ("radius_std", None), ("surface", None), ("nondrug", None), ("number", None), ("", None), ("42", None),
+        ("radius_std", None), ("surface", None), ("nondrug", None), ("", None), ("42", None),
     ],
 )  # fmt: skip
 def test_names_that_look_sensitive(name, harm):
