@@ -35,8 +35,7 @@ class Measured(BaseModel):
     Attributes:
         cell: with a provisional tier and verdict.
         individuals: people singled out.
-        content: True if content was claimed, not a single value.
-        control_corrected: lower end of members minus controls, for content.
+        content: content recovered beyond the control, for E3.
         cpu_s: processor time that it took.
     """
 
@@ -44,8 +43,7 @@ class Measured(BaseModel):
 
     cell: Cell
     individuals: SingledOut | None = None
-    content: bool = False
-    control_corrected: float | None = None
+    content: Figure | None = None
     cpu_s: float = 0.0
 
 
@@ -94,7 +92,8 @@ def measured_of(prepared: Prepared, attack: Attack, outcome: Outcome, *, cpu_s: 
             training_leak=figure_or_none(graded.training_leak),
             population_inference=figure_or_none(graded.population_inference),
             figures=[figure_of(f) for f in graded.figures]
-            + ([figure_of(singled.precision)] if singled else []),
+            + ([figure_of(singled.precision)] if singled else [])
+            + ([figure_of(graded.content)] if graded.content else []),
             curves=list(graded.curves),
             p_value=graded.p_value,
             minimum_detectable_effect=graded.minimum_detectable_effect,
@@ -118,8 +117,7 @@ def measured_of(prepared: Prepared, attack: Attack, outcome: Outcome, *, cpu_s: 
             tpr=figure_or_none(singled.tpr),
             fpr=figure_or_none(singled.fpr),
         ),
-        content=graded.content,
-        control_corrected=graded.control_corrected,
+        content=figure_or_none(graded.content),
         cpu_s=cpu_s,
     )
 

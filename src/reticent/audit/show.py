@@ -24,6 +24,8 @@ FORMULAS = {
     "near_match_rate": "records with every hidden column right (equal, or within the tolerance) / "
     "records",
     "exact_match_rate": "records with every hidden column equal / records",
+    "exact_match_members_minus_non_members": "share of members rebuilt to the last digit - the "
+    "same share of non-members",
     "fidelity": "answers on which the copy agrees with the model / answers, on people neither "
     "was fitted to",
     "rows_found": "people whose row was read out of the model / people",

@@ -73,7 +73,7 @@ def _judged(
             tpr=None if singled.tpr is None else leakage_of(singled.tpr),
             fpr=None if singled.fpr is None else leakage_of(singled.fpr),
         ),
-        content=leakage_of(cell.training_leak) if m.content and cell.training_leak else None,
+        content=None if m.content is None else leakage_of(m.content),
         family_alpha=family_alpha,
         declared_ppv=ppv_declared,
     )

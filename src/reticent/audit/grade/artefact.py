@@ -50,7 +50,6 @@ def grade_artefact(found: Bools, is_member: Bools, *, confidence: float) -> Grad
         minimum_detectable_effect=mde_two_proportions(len(inside), len(outside), 0.0)
         if len(inside) and len(outside)
         else None,
-        content=True,
-        control_corrected=leak.lower,
+        content=leak,
         arrays={"right": found},
     )

@@ -46,8 +46,8 @@ class Graded:
         p_value: one-sided, of the primary figure's null; None if it cannot be had.
         minimum_detectable_effect: of the primary figure, at power 0.8.
         individuals: people singled out, if any could be.
-        content: True if what was claimed is content (a record), not a guess of one value.
-        control_corrected: lower end of members minus controls; decides E3 for content.
+        content: whole records recovered from members beyond the control's rate; None if none was
+            sought, or if it does not beat the guesser without the model. Decides E3.
         arrays: per-person outcomes, for chains and for finished work on disk.
     """
 
@@ -61,8 +61,7 @@ class Graded:
     p_value: float | None = None
     minimum_detectable_effect: float | None = None
     individuals: Individuals | None = None
-    content: bool = False
-    control_corrected: float | None = None
+    content: Leakage | None = None
     arrays: Mapping[str, Column] = field(default_factory=dict)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from reticent.audit.grade.attribute import joint_right, modal_guesses
 from reticent.audit.grade.base import Graded, is_same
-from reticent.core import AttributeClaim, Bools, Domain, RecordClaim
+from reticent.core import AttributeClaim, Bools, Column, Domain, Leakage, RecordClaim
 from reticent.stats.differences import difference, gain, mcnemar_p, paired_difference
 from reticent.stats.intervals import clopper_pearson, proportion
 from reticent.stats.power import mde_paired
@@ -39,7 +39,7 @@ def grade_record(
     hidden = tuple(imputation.guesses)
     rebuilt = {column: claim.records[column].to_numpy() for column in hidden}
     near = joint_right(rebuilt, truth, domains)
-    exact = np.logical_and.reduce([is_same(v, truth[c].to_numpy()) for c, v in rebuilt.items()])
+    exact = _exact(rebuilt, truth)
     by_learner = joint_right(imputation.guesses, truth, domains)
     by_prior = joint_right(modal_guesses(hidden, domains, len(truth)), truth, domains)
     inside, outside = near[is_member], near[~is_member]
@@ -88,7 +88,44 @@ def grade_record(
         figures=tuple(figures),
         p_value=mcnemar_p(inside, rivals[best]).one_sided if len(inside) else None,
         minimum_detectable_effect=mde_paired(len(inside), discordance) if len(inside) else None,
-        content=True,
-        control_corrected=leak.lower,
-        arrays={"right": near, "exact": np.asarray(exact), "right_without_model": everywhere},
+        content=_content(
+            exact,
+            {
+                "prior": _exact(modal_guesses(hidden, domains, len(truth)), truth),
+                "imputation": _exact(imputation.guesses, truth),
+            },
+            is_member,
+            confidence,
+        ),
+        arrays={"right": near, "exact": exact, "right_without_model": everywhere},
+    )
+
+
+def _exact(guesses: Mapping[str, Column], truth: pd.DataFrame) -> Bools:
+    """Return (n,) whether every guessed column of a person is equal to the true one."""
+    parts = [is_same(values, truth[column].to_numpy()) for column, values in guesses.items()]
+    return np.asarray(np.logical_and.reduce(parts), dtype=bool)
+
+
+def _content(
+    exact: Bools, rivals: Mapping[str, Bools], is_member: Bools, confidence: float
+) -> Leakage | None:
+    """Return members minus non-members rebuilt to the last digit, if it beats the rivals too.
+
+    A record that the population gives away as readily, or that a learner without the model
+    rebuilds as often, was not recovered from the model.
+    """
+    inside, outside = exact[is_member], exact[~is_member]
+    if len(inside) == 0 or len(outside) == 0:
+        return None
+    beats = gain(inside, {name: r[is_member] for name, r in rivals.items()}, confidence=confidence)
+    if beats.lower is None or beats.lower <= 0:
+        return None
+    return difference(
+        int(inside.sum()),
+        len(inside),
+        int(outside.sum()),
+        len(outside),
+        metric="exact_match_members_minus_non_members",
+        confidence=confidence,
     )
