@@ -1,0 +1,1 @@
+"""The tests are tested: the package broken on purpose, one place at a time."""
