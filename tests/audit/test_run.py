@@ -46,6 +46,21 @@ def test_a_forest_that_memorises_is_a_finding(leaky):
     assert attribute.baseline.estimate < attribute.figures[0].estimate
 
 
+def test_success_is_drawn_against_the_queries_really_asked(leaky):
+    record, _ = leaky
+    asked = cell(record, "attribute/map/scores/y/open/affair/all")
+    (curve,) = [c for c in asked.curves if c.name == "success_against_queries"]
+    assert curve.x == sorted(curve.x)
+    assert curve.x[-1] == asked.queries
+    assert curve.y[-1] == asked.primary.estimate
+    assert curve.y[0] < curve.y[-1]
+    assert all(
+        low <= y <= high for low, y, high in zip(curve.lower, curve.y, curve.upper, strict=True)
+    )
+    other = cell(record, "attribute/map/label/y/hard-label/affair/all")
+    assert not [c for c in other.curves if c.name == "success_against_queries"]
+
+
 def test_a_model_that_cannot_memorise_is_not_called_leaky():
     dull = replace(experiment(memorises=False), attacks=("loss", "rmia"))
     record = run_audit(dull, out=None, now=now)

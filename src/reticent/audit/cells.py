@@ -1,6 +1,6 @@
 """Run one task and grade it: what one cell of the record is made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,10 +21,12 @@ from reticent.audit.grade import (
 from reticent.audit.plan import Task
 from reticent.audit.prepare import Prepared
 from reticent.audit.profiles import Profiles, draw_profiles
+from reticent.audit.record import Curve
 from reticent.core import (
     ArtefactClaim,
     AttributeClaim,
     Bools,
+    BudgetSpent,
     Candidates,
     Claim,
     ExtractionClaim,
@@ -32,11 +34,16 @@ from reticent.core import (
     Floats,
     Inputs,
     MembershipClaim,
+    NotEnoughKnowledge,
     RangeClaim,
     RecordClaim,
+    Seen,
 )
 from reticent.ledger import QueryLedger
 from reticent.stats.roc import auc
+
+BUDGET_SHARES = (1 / 16, 1 / 4)  # of the queries that an attack asks when nobody stops it
+CURVE_FROM = 1.5  # queries a person from which success is drawn against queries
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -74,9 +81,37 @@ def run_task(
 
     Raises: NotExposed, BudgetSpent, NotEnoughKnowledge, BadAnswer.
     """
-    experiment = prepared.experiment
-    ledger = QueryLedger(experiment.query_budget)
-    access = prepared.door(task, ledger=ledger)
+    budget = prepared.experiment.query_budget
+    draws = rng.spawn(1 + len(BUDGET_SHARES))
+    outcome = _at_budget(prepared, attack, task, imputation, draws[0], budget)
+    if not _worth_a_curve(prepared, outcome):
+        return outcome
+    points = [
+        point
+        for share, draw in zip(BUDGET_SHARES, draws[1:], strict=True)
+        if (
+            point := _try_budget(
+                prepared, attack, task, imputation, draw, int(share * outcome.queries)
+            )
+        )
+        is not None
+    ]
+    curve = _curve([*points, outcome])
+    if curve is None:
+        return outcome
+    graded = replace(outcome.graded, curves=(*outcome.graded.curves, curve))
+    return replace(outcome, graded=graded)
+
+
+def _at_budget(
+    prepared: Prepared,
+    attack: Attack,
+    task: Task,
+    imputation: AttributeClaim | None,
+    rng: np.random.Generator,
+    query_budget: int | None,
+) -> Outcome:
+    access = prepared.door(task, ledger=QueryLedger(query_budget))
     (splits,) = rng.spawn(1)
     claim: Claim
     if task.family is Family.RANGE:
@@ -85,6 +120,46 @@ def run_task(
         claim = attack.run(access, prepared.candidates(task), prepared.knowledge(task), rng)
         graded = _grade(prepared, claim, task, imputation, splits)
     return Outcome(task=task, graded=graded, queries=access.queries, notes=claim.notes)
+
+
+def _worth_a_curve(prepared: Prepared, outcome: Outcome) -> bool:
+    """Return whether fewer queries would tell: many a person, under the policy in force."""
+    task, experiment = outcome.task, prepared.experiment
+    return (
+        task.policy == next(iter(experiment.policies))
+        and task.seen is Seen.Y
+        and outcome.queries > CURVE_FROM * len(experiment.is_member)
+    )
+
+
+def _try_budget(
+    prepared: Prepared,
+    attack: Attack,
+    task: Task,
+    imputation: AttributeClaim | None,
+    rng: np.random.Generator,
+    query_budget: int,
+) -> Outcome | None:
+    """Return the outcome with fewer queries; None for an attack that cannot make do with them."""
+    try:
+        return _at_budget(prepared, attack, task, imputation, rng, query_budget)
+    except (BudgetSpent, NotEnoughKnowledge):
+        return None
+
+
+def _curve(outcomes: Sequence[Outcome]) -> Curve | None:
+    """Return success against the queries really asked, one point an outcome."""
+    points = sorted(
+        (o.queries, p.estimate, p.lower, p.upper)
+        for o in outcomes
+        if (p := o.graded.primary).estimate is not None
+        and p.lower is not None
+        and p.upper is not None
+    )
+    if len(points) < 2:
+        return None
+    x, y, lower, upper = (list(map(float, column)) for column in zip(*points, strict=True))
+    return Curve(name="success_against_queries", x=x, y=y, lower=lower, upper=upper)
 
 
 def _grade(

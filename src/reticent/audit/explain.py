@@ -38,6 +38,8 @@ def explain(record: Record, cell_id: str) -> Explanation:
         "training leak": cell.training_leak,
         "population inference": cell.population_inference,
     }
+    # An attribute cell's primary figure is its gain: said once.
+    named = {name: f for name, f in named.items() if f != cell.primary}
     figures = [cell.primary, *(f for f in named.values() if f is not None), *cell.figures]
     return Explanation(cell=cell, steps=tuple(_steps(record, cell, named)), figures=tuple(figures))
 

@@ -8,6 +8,8 @@ import hashlib
 import json
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from reticent.core import BadInput, Column
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, KeyError, RuntimeError)  # as a broken archive raises
 
 
 def key_of(**parts: Any) -> str:
@@ -85,7 +89,7 @@ class Store:
             return None
         try:
             return json.loads(path.read_text("utf-8"))
-        except ValueError:
+        except (ValueError, OSError):
             return None
 
     def put_arrays(self, key: str, arrays: Mapping[str, Column]) -> None:
@@ -105,7 +109,7 @@ class Store:
         try:
             with np.load(path, allow_pickle=False) as kept:
                 return {name: kept[name] for name in kept.files}
-        except (ValueError, OSError, EOFError):
+        except (ValueError, OSError, EOFError, NotImplementedError, *_DAMAGED):
             return None
 
 
