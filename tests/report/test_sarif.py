@@ -110,6 +110,11 @@ def test_fingerprints_outlast_the_figures():
     assert not set(prints(other).values()) & set(first.values())
 
 
+def test_a_fingerprint_is_the_same_in_every_version():
+    found = prints(sample.build())["membership/lira/scores/y/none/-/all"]
+    assert found == "c277098b55d4a966278ad19e4761018fa719b3397ff4bea29cd336945b4b4f98"
+
+
 def test_severity_follows_the_tier():
     run = run_of(sample.build())
     levels = {"E3": "error", "E2": "error", "E1": "warning"}

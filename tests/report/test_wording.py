@@ -36,6 +36,9 @@ def test_every_forbidden_word_is_found(word):
         "This guarantees privacy.",
         "The model passed GDPR.",
         "It is 100 % private.",
+        "A leak-free model.",
+        "It is fully protected.",
+        "There was no breach.",
     ],
 )
 def test_close_relatives_are_found_too(sentence):

@@ -87,7 +87,7 @@ def render(record: Record) -> str:
             rocs=_panels(record, "roc"),
             precisions=_panels(record, "precision_recall"),
             curves=_panels(record, "success_against_queries"),
-            chain_keys=list(dict.fromkeys(key for chain in record.chains for key in chain)),
+            chain_keys=_chain_keys(record),
             gains=_gains(record),
             forests=_forests(record),
             families=_families(record.cells),
@@ -128,6 +128,13 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+def _chain_keys(record: Record) -> list[str]:
+    """Return the columns of the table of chains: what they are first, then what they measured."""
+    keys = dict.fromkeys(key for chain in record.chains for key in chain)
+    first = [key for key in ("name", "steps", "people") if key in keys]
+    return [*first, *(key for key in keys if key not in first)]
+
+
 def as_figure(value: Any) -> Figure | None:
     """Return plain data as a figure if it is one (chains hold figures as plain data)."""
     try:
@@ -150,21 +157,22 @@ def _panels(record: Record, curve: str) -> list[Panel]:
     ROC: a panel for each policy, access and so on, a line for each attack. Success against
     queries: a panel for each policy and attribute, a line for each attack, access and so on.
     """
-    having = [cell for cell in record.cells if roc.curve_of(cell, curve)]
+    having = sorted((c for c in record.cells if roc.curve_of(c, curve)), key=severity)
     is_roc = curve == "roc"
     names = {cell.id: _line_name(cell, is_roc) for cell in having}
-    styles = {name: i for i, name in enumerate(sorted(set(names.values())))}
-    groups: dict[str, list[Cell]] = {}
+    # One style a name in all panels; names beyond the styles we have go to panels of their own.
+    styles = {name: i for i, name in enumerate(dict.fromkeys(names.values()))}
+    groups: dict[tuple[int, str], list[Cell]] = {}
     for cell in having:
-        groups.setdefault(_where(cell, is_roc), []).append(cell)
+        key = (styles[names[cell.id]] // svg.SERIES, _where(cell, is_roc))
+        groups.setdefault(key, []).append(cell)
+    draw, read = _DRAWINGS[curve]
     panels: list[Panel] = []
-    for where, cells in sorted(groups.items(), key=lambda group: min(map(severity, group[1]))):
-        for start in range(0, len(cells), svg.SERIES):
-            part = [(cell, styles[names[cell.id]]) for cell in cells[start : start + svg.SERIES]]
-            name = f"{curve.replace('_', '-')}-{len(panels) + 1}"
-            draw, read = _DRAWINGS[curve]
-            rows = tuple((cell, style, names[cell.id], read(cell)) for cell, style in part)
-            panels.append(Panel(name, where, draw(part, name, where), rows))
+    for (_, where), cells in sorted(groups.items(), key=lambda g: (g[0][0], severity(g[1][0]))):
+        part = [(cell, styles[names[cell.id]]) for cell in cells]
+        name = f"{curve.replace('_', '-')}-{len(panels) + 1}"
+        rows = tuple((cell, style, names[cell.id], read(cell)) for cell, style in part)
+        panels.append(Panel(name, where, draw(part, name, where), rows))
     return panels
 
 
@@ -174,7 +182,8 @@ def _line_name(cell: Cell, is_roc: bool) -> str:
 
 
 def _where(cell: Cell, is_roc: bool) -> str:
-    parts = [f"policy {cell.policy}"]
+    parts = [] if cell.family in {"membership", "attribute"} else [words.family(cell.family)]
+    parts.append(f"policy {cell.policy}")
     parts += [f"access {cell.access}", f"seen {cell.seen}"] if is_roc else []
     parts += [cell.attribute] if cell.attribute else []
     parts += [cell.subgroup] if cell.subgroup != "all" else []

@@ -115,8 +115,8 @@ def _leaks(record: Record, top: Cell | None) -> tuple[str, ...]:
     sentences = [first + "."]
     if top.training_leak is not None and top.population_inference is not None:
         sentences.append(
-            f"Of that, {fmt.short(top.training_leak)} comes from having been in the training "
-            f"data, and {fmt.short(top.population_inference)} holds for anybody alike."
+            f"Owed to having been in the training data: {fmt.short(top.training_leak)}; "
+            f"holding for anybody alike: {fmt.short(top.population_inference)}."
         )
     sentences.append(_tally(record))
     return tuple(sentences)
@@ -222,7 +222,29 @@ def _do(record: Record, top: Cell | None, lines: Sequence[PolicyLine]) -> tuple[
     return (
         "None of the audited policies removes this finding. Audit a stricter one, or train a "
         "model that says less.",
+        *_least(record, top),
         *after,
+    )
+
+
+def _least(record: Record, top: Cell) -> tuple[str, ...]:
+    """Say which policy leaves the least of a finding, judged by its strongest attack."""
+    strongest = []
+    for entry in record.policies:
+        cells = [
+            cell
+            for cell in counterparts(record, top, entry.name)
+            if cell.primary.metric == top.primary.metric and not is_file(cell)
+        ]
+        known = [cell for cell in cells if cell.primary.estimate is not None]
+        if known and len(known) == len(cells):
+            strongest.append(max(known, key=lambda cell: cell.primary.estimate or 0.0))
+    if len(strongest) < 2:
+        return ()
+    least = min(strongest, key=lambda cell: cell.primary.estimate or 0.0)
+    return (
+        f"The policy {_name(least.policy)} leaves the least of it: its strongest attack of this "
+        f"kind reaches {fmt.short(least.primary)}.",
     )
 
 
