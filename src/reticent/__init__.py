@@ -12,8 +12,19 @@ _HOME = {
     "Answer": "reticent.core",
     "Channel": "reticent.core",
     "Leakage": "reticent.core",
+    "Experiment": "reticent.audit.experiment",
     "Policy": "reticent.policy",
+    "Record": "reticent.audit.record",
     "ReticentError": "reticent.core",
+    "Sensitive": "reticent.audit.experiment",
+    "audit_model": "reticent.audit.in_memory",
+    "from_config": "reticent.audit.setup",
+    "from_objects": "reticent.audit.setup",
+    "load_config": "reticent.config:load",
+    "load_record": "reticent.audit.save:load",
+    "render": "reticent.report",
+    "run_audit": "reticent.audit.run",
+    "save_record": "reticent.audit.save:save",
 }
 
 __all__ = ["__version__", *_HOME]
@@ -22,7 +33,8 @@ __all__ = ["__version__", *_HOME]
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'reticent' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    home, _, there = _HOME[name].partition(":")
+    return getattr(import_module(home), there or name)
 
 
 def __dir__() -> list[str]:
