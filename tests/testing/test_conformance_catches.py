@@ -21,6 +21,7 @@ from reticent.core import (
 )
 from reticent.defences import Keyed
 from reticent.testing import ATTACK_CHECKS, DEFENCE_CHECKS, NotConforming
+from reticent.testing.cases import LARGE, cases_for
 from reticent.testing.conformance_defence import examples_of
 
 ATTACK = {check.__name__: check for check in ATTACK_CHECKS}
@@ -109,10 +110,7 @@ def test_a_finding_where_nothing_is_is_caught() -> None:
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Seer(Toy):
         def run(self, access: Access, *_: object) -> MembershipClaim:  # type: ignore[override]  # only one argument matters
-            from reticent.testing.cases import LARGE
-            from reticent.testing.planted import plant_membership
-
-            twin = plant_membership(shift_nats=0.0, seed=11, n=LARGE, table=True)
+            twin = cases_for(Toy())[0].silent(LARGE)
             return MembershipClaim(scores=twin.truth.is_member.astype(float))
 
     with pytest.raises(NotConforming, match="finds something where nothing is"):

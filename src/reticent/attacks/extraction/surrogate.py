@@ -36,14 +36,14 @@ class SurrogateModel:
     family: ClassVar[Family] = Family.EXTRACTION
     accepts: ClassVar[Channel] = ANSWERS
     wants: ClassVar[frozenset[str]] = frozenset({"population"})
-    cost: ClassVar[str] = "2,000 queries in all; four learners"
+    cost: ClassVar[str] = "1,000 queries in all; four learners"
     source: ClassVar[str] = (
         "Tramèr et al. 2016, Stealing Machine Learning Models via Prediction APIs, "
         "https://arxiv.org/abs/1609.02943; active questions: Papernot et al. 2017, "
         "https://arxiv.org/abs/1602.02697"
     )
 
-    queries: int = 2000
+    queries: int = 1000
 
     def __post_init__(self) -> None:
         if self.queries < 1:
