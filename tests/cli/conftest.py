@@ -105,7 +105,8 @@ def audited(
     project: Path, run: Run, tmp_path_factory: pytest.TempPathFactory
 ) -> subprocess.CompletedProcess[str]:
     """Return one finished audit of the project, made with --json; see `audited_out`."""
-    return run("audit", project / "reticent.toml", "--json", cwd=tmp_path_factory.mktemp("audit"))
+    folder = tmp_path_factory.mktemp("audit")
+    return run("audit", project / "reticent.toml", "--json", "--out", folder / "out", cwd=folder)
 
 
 @pytest.fixture(scope="session")
