@@ -19,7 +19,11 @@ import numpy as np
 
 from reticent.core import BadInput, Column
 
-_DAMAGED = (zipfile.BadZipFile, zlib.error, KeyError, RuntimeError)  # as a broken archive raises
+# What reading a truncated or altered archive of arrays can raise.
+_DAMAGED = (
+    *(ValueError, OSError, EOFError, KeyError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def key_of(**parts: Any) -> str:
@@ -107,9 +111,10 @@ class Store:
         if path is None:
             return None
         try:
-            with np.load(path, allow_pickle=False) as kept:
+            # Opened here: numpy leaves a file open that turns out to be no archive.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 return {name: kept[name] for name in kept.files}
-        except (ValueError, OSError, EOFError, NotImplementedError, *_DAMAGED):
+        except _DAMAGED:
             return None
 
 
