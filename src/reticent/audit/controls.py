@@ -181,20 +181,30 @@ def membership_controls(
             at_most=0.5,
         )
     )
-    if prepared.references:
-        last = len(prepared.references) - 1
-        twin = prepared.references[last].target
-        claim = _claim(prepared, attack, task, twin, rng, leave_out=last)
-        controls.append(
-            _negative(
-                f"twin model ({attack.name})",
-                "A look-alike trained on people drawn at random took the model's place; who is a "
-                "member of the model must not show.",
-                _grade(experiment, claim, experiment.is_member, rng).primary,
-                at_most=0.5,
-            )
-        )
     return controls
+
+
+def twin_control(
+    prepared: Prepared, attack: Attack, task: Task, rng: np.random.Generator
+) -> list[Control]:
+    """Return the control in which a look-alike plays the model, if there is one to spare.
+
+    Raises: NotEnoughKnowledge if the attack cannot do without the reference that plays the model.
+    """
+    if not prepared.references:
+        return []
+    experiment, last = prepared.experiment, len(prepared.references) - 1
+    twin = prepared.references[last].target
+    claim = _claim(prepared, attack, task, twin, rng, leave_out=last)
+    return [
+        _negative(
+            f"twin model ({attack.name})",
+            "A look-alike trained on people drawn at random took the model's place; who is a "
+            "member of the model must not show.",
+            _grade(experiment, claim, experiment.is_member, rng).primary,
+            at_most=0.5,
+        )
+    ]
 
 
 def blind_control(experiment: Experiment, rng: np.random.Generator) -> Control:

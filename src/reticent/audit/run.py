@@ -11,7 +11,12 @@ from pathlib import Path
 from reticent.attacks import Attack, attack_types
 from reticent.audit.bench import Bench, rng_for, run_all
 from reticent.audit.chain import chains
-from reticent.audit.controls import attribute_controls, blind_control, membership_controls
+from reticent.audit.controls import (
+    attribute_controls,
+    blind_control,
+    membership_controls,
+    twin_control,
+)
 from reticent.audit.experiment import Experiment, check_people
 from reticent.audit.people import most_exposed
 from reticent.audit.pieces import Piece
@@ -33,6 +38,7 @@ from reticent.audit.verdict import decide, overall
 from reticent.core import (
     AttributeClaim,
     Family,
+    NotEnoughKnowledge,
     Seen,
 )
 from reticent.core.events import Listener, Progress, silent
@@ -219,8 +225,11 @@ def _work_through(
 def _control(bench: Bench, plan: Plan, so_far: _Progressed, listen: Listener) -> None:
     prepared, shelf = bench.prepared, bench.shelf
     experiment = prepared.experiment
+    # An attack that could not be run cannot stand for its family; a budget binds the audit alone.
+    broken = {n.what for n in so_far.not_run if n.kind != "budget"}
+    able = [task for task in plan.tasks if task.id not in broken]
     jobs: list[tuple[str, Callable[[], list[Control]]]] = []
-    membership = _first(plan, shelf, Family.MEMBERSHIP, CONTROL_MEMBERSHIP)
+    membership = _first(able, Family.MEMBERSHIP, CONTROL_MEMBERSHIP)
     if membership is not None:
         task = membership
         jobs.append(
@@ -231,9 +240,17 @@ def _control(bench: Bench, plan: Plan, so_far: _Progressed, listen: Listener) ->
                 ),
             )
         )
+        jobs.append(
+            (
+                "twin",
+                lambda: twin_control(
+                    prepared, shelf[task.attack], task, rng_for(experiment, "twin control")
+                ),
+            )
+        )
     if any(task.family in (Family.MEMBERSHIP, Family.RANGE) for task in plan.tasks):
         jobs.append(("blind", lambda: [blind_control(experiment, rng_for(experiment, "blind"))]))
-    attribute = _first(plan, shelf, Family.ATTRIBUTE, CONTROL_ATTRIBUTE)
+    attribute = _first(able, Family.ATTRIBUTE, CONTROL_ATTRIBUTE)
     if attribute is not None:
         chosen = attribute
         jobs.append(
@@ -249,7 +266,12 @@ def _control(bench: Bench, plan: Plan, so_far: _Progressed, listen: Listener) ->
             )
         )
     for i, (what, job) in enumerate(jobs):
-        so_far.controls += job()
+        try:
+            so_far.controls += job()
+        except NotEnoughKnowledge as error:  # a twin costs a reference that the attack may need
+            so_far.not_run.append(
+                NotRun(what=f"{what} control", why=str(error), kind="not enough knowledge")
+            )
         listen(Progress(stage="controls", done=i + 1, total=len(jobs), what=what))
 
 
@@ -259,11 +281,9 @@ def _needed(claim: AttributeClaim | None) -> AttributeClaim:
     return claim
 
 
-def _first(
-    plan: Plan, shelf: Mapping[str, Attack], family: Family, order: Sequence[str]
-) -> Task | None:
+def _first(tasks: Sequence[Task], family: Family, order: Sequence[str]) -> Task | None:
     """Return the task that the controls of a family are run like: scores first, y seen."""
-    ours = [task for task in plan.tasks if task.family is family and task.level != "weights"]
+    ours = [task for task in tasks if task.family is family and task.level != "weights"]
     rank = {name: i for i, name in enumerate(order)}
     level = {"scores": 0, "value": 0, "top_k": 1, "label": 2}
     seen = {Seen.Y: 0, Seen.NOTHING: 1, Seen.LABEL: 2, Seen.SCORES: 3}
