@@ -179,6 +179,9 @@ class Experiment:
             known=[self.known, self.knows_policy],
             sensitive=[[s.column, s.harm, s.positive] for s in self.sensitive],
             hidden=self.hidden_together,
+            columns=self.columns,
+            domains={name: _domain_key(domain) for name, domain in self.domains.items()},
+            train_rows=self.train_rows,
             seed=self.seed,
             secret=hashlib.sha256(self.secret).hexdigest(),
         )
@@ -193,6 +196,10 @@ class Experiment:
                 for row, y in zip(canonical_rows(part.x), part.y.tolist(), strict=True):
                     digest.update(row + repr(y).encode())
         return digest.hexdigest()
+
+
+def _domain_key(domain: Domain) -> list[object]:
+    return [domain.values.tolist(), domain.prior.tolist(), domain.continuous, domain.tol]
 
 
 def domain_of(column: "pd.Series[Any]", *, tol: float | None = None) -> Domain:

@@ -186,6 +186,8 @@ def prepare(
     references, reused = _references(
         experiment, fill, rng, store=store, jobs=jobs, listen=listen, wanted="references" in wanted
     )
+    # Drawn apart: which rows shadows hold must not depend on whether references were wanted too.
+    rng = np.random.default_rng([experiment.seed, 1, 1])
     shadows, reused_too = _shadows(
         experiment, rng, store=store, jobs=jobs, listen=listen, wanted="shadows" in wanted
     )
