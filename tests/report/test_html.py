@@ -166,6 +166,36 @@ def test_lines_differ_by_more_than_colour():
     assert len(marks) == len(panel.find("li"))
 
 
+def test_with_many_attacks_no_panel_repeats_a_style_nor_a_caption():
+    record = RECORDS["build"]()
+    first = record.cells[0]
+    many = [
+        first.model_copy(update={"id": f"membership/{i}", "attack": f"attack-{i:02d}"})
+        for i in range(17)
+    ]
+    page = parse(render(record.model_copy(update={"cells": many}), "html"))
+    panels = page.find("section", id="roc")[0].find("figure", class_="panel")
+    assert len(panels) == 3
+    for panel in panels:
+        lines = [e.attrs["class"] for e in panel.find("path", class_="line")]
+        drawn = [style for style in lines if lines.count(style) > 2]
+        assert drawn == [], "once in the figure and once in the legend"
+    captions = [panel.find("figcaption")[0].text for panel in panels]
+    assert len(set(captions)) == 3
+    named = [li.text for panel in panels for li in panel.find("li")]
+    assert sorted(named) == [cell.attack for cell in many]
+
+
+def test_many_chains_fold_away():
+    record = RECORDS["build"]()
+    chains = [{**record.chains[0], "people": i} for i in range(30)]
+    page = parse(render(record.model_copy(update={"chains": chains}), "html"))
+    (section,) = page.find("section", id="chains")
+    assert "22 more chains" in section.text
+    assert len(section.find("tr")) == 30 + 2
+    assert "0.830 [0.770, 0.896]" in section.text
+
+
 def test_the_ends_of_a_record_are_there():
     record, text = RECORDS["build"](), page_of("build").find("main")[0].text
     for piece in (

@@ -44,7 +44,9 @@ def test_inconclusive_is_not_cleared():
 
 def test_no_policy_helps_is_said():
     record = changed(sample.build(), keyed_noise={"verdict": "finding", "tier": "E1"})
-    assert summarise(record).do[0].startswith("None of the audited policies")
+    do = summarise(record).do
+    assert do[0].startswith("None of the audited policies")
+    assert do[1].startswith("The policy “keyed-noise” leaves the least of it")
 
 
 def test_a_finding_in_the_file_is_no_policys_to_remove():

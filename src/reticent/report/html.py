@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -168,12 +169,27 @@ def _panels(record: Record, curve: str) -> list[Panel]:
         groups.setdefault(key, []).append(cell)
     draw, read = _DRAWINGS[curve]
     panels: list[Panel] = []
-    for (_, where), cells in sorted(groups.items(), key=lambda g: (g[0][0], severity(g[1][0]))):
+    drawn: Counter[str] = Counter()
+    for (_, where), cells in sorted(groups.items(), key=_panel_order):
+        drawn[where] += 1
+        where += f", part {drawn[where]}" if drawn[where] > 1 else ""
         part = [(cell, styles[names[cell.id]]) for cell in cells]
         name = f"{curve.replace('_', '-')}-{len(panels) + 1}"
         rows = tuple((cell, style, names[cell.id], read(cell)) for cell, style in part)
         panels.append(Panel(name, where, draw(part, name, where), rows))
     return panels
+
+
+def _panel_order(group: tuple[tuple[int, str], list[Cell]]) -> tuple[Any, ...]:
+    """Return a key that puts the strongest attacks first, then the families, then the worst."""
+    (part, _), cells = group
+    families = list(words.FAMILIES)
+    family = cells[0].family
+    return (
+        part,
+        families.index(family) if family in families else len(families),
+        severity(cells[0]),
+    )
 
 
 def _line_name(cell: Cell, is_roc: bool) -> str:
