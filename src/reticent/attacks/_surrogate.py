@@ -22,12 +22,13 @@ from reticent.core import (
     take,
 )
 
-Learner = Literal["tree", "forest", "boosting", "linear"]
+Learner = Literal["tree", "forest", "boosting", "linear", "paths"]
 LEARNERS: tuple[Learner, ...] = ("tree", "forest", "boosting", "linear")
 
 LEAST = 20  # questions below which no copy is worth the name
 HELD_OUT = 0.2  # share of the population questions that only grade the copy
 FIRST = 0.5  # share of the questions that go to population rows as they are
+FIRST_BESIDE = 0.2  # the same where rows that matter more are asked about
 ROUNDS = 3  # rounds of questions near what the copy takes for the boundary
 SWAPPED = 0.3  # share of cells that a variation takes from another row
 POOL = 4  # variations drawn for each that is asked
@@ -68,6 +69,12 @@ class Surrogate:
             return Answer(values=values)
         return Answer(labels=self.labels[_best(self.model, self.encoder.matrix(x))])
 
+    def scores(self, x: Inputs, classes: int) -> Floats:
+        """Return (n, classes) how probable the copy finds each label of the model."""
+        found = np.zeros((len(x), classes))
+        found[:, self.labels] = self.model.predict_proba(self.encoder.matrix(x))
+        return found
+
 
 def copy_model(
     access: Access,
@@ -76,6 +83,7 @@ def copy_model(
     *,
     queries: int,
     learners: Sequence[Learner] = LEARNERS,
+    ahead: "Inputs | None" = None,
     attack: str = "surrogate",
 ) -> Surrogate:
     """Return a copy of the model behind the door.
@@ -90,6 +98,7 @@ def copy_model(
         rng: chooses, varies, splits.
         queries: most questions; fewer where the query budget ends.
         learners: which to choose from, by cross-validated fidelity.
+        ahead: rows to ask about before any variation, as many as the questions allow.
         attack: its name, for messages.
 
     Raises: NotExposed; BudgetSpent if fewer than `LEAST` questions are possible.
@@ -102,13 +111,17 @@ def copy_model(
             way_out="Raise query_budget.",
         )
     encoder = fit_encoder(population.x)
-    first = min(len(population), max(int(FIRST * most), LEAST))
+    share = FIRST if ahead is None else FIRST_BESIDE
+    first = min(len(population), max(int(share * most), LEAST))
     rows = take(population.x, rng.permutation(len(population))[:first].astype(np.int64))
     heard = _ask(access, rows)
     graded = np.zeros(len(rows), dtype=bool)
     graded[rng.permutation(len(rows))[: int(HELD_OUT * len(rows))]] = True
     test_x, test = take(rows, graded), _only(heard, graded)
     x, known = take(rows, ~graded), _only(heard, ~graded)
+    if ahead is not None and len(ahead):
+        some = take(ahead, np.arange(min(len(ahead), (most - len(rows)) * 9 // 10)))
+        x, known = stack([x, some]), _join(known, _ask(access, some))
     seed = int(rng.integers(2**31))
     for i in range(ROUNDS):
         share = (most - (access.queries - before)) // (ROUNDS - i)
@@ -282,6 +295,9 @@ def _make(learner: Learner, classes: bool, seed: int) -> Any:
     if learner == "forest":
         grown = ensemble.RandomForestClassifier if classes else ensemble.RandomForestRegressor
         return grown(TREES, random_state=seed)
+    if learner == "paths":  # every lesson in a leaf of its own answer: nothing heard is blurred
+        split = ensemble.ExtraTreesClassifier if classes else ensemble.ExtraTreesRegressor
+        return split(TREES, random_state=seed)
     if learner == "boosting":
         boosted = (
             ensemble.HistGradientBoostingClassifier
