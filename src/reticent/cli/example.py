@@ -109,7 +109,7 @@ CONFIG = """\
 [model]
 path = "model.skops"
 owner = "Demonstration team"
-name = "Happiness of a marriage (random forest)"
+name = "the marriage-satisfaction model"
 
 [data]
 members = "members.csv"          # the women it was trained on

@@ -90,9 +90,11 @@ def measure(wish: Wish, *, again: str) -> "Record":
 def write(record: "Record", out: Path) -> None:
     """Write every rendering of the record beside record.json."""
     from reticent.report import render
+    from reticent.report.places import lines_of
 
+    lines = lines_of(record.config_path)
     for kind, name in FILES.items():
-        (out / name).write_text(render(record, kind), encoding="utf-8")
+        (out / name).write_text(render(record, kind, lines=lines), encoding="utf-8")
 
 
 def warn_of_code(model: str) -> None:

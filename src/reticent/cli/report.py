@@ -27,8 +27,10 @@ def report(
     """Render a record as HTML, Markdown, SARIF, JUnit or JSON: the same numbers in all."""
     from reticent.audit.save import load
     from reticent.report import render
+    from reticent.report.places import lines_of
 
-    text = render(load(record), format_.value)
+    found = load(record)
+    text = render(found, format_.value, lines=lines_of(found.config_path))
     if out is None:
         typer.echo(text)
     else:
