@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def as_data(record: "Record", out: Path) -> dict[str, Any]:
     """Return the summary for a script."""
-    from reticent.report.summary import severity
+    from reticent.report.ranking import severity
 
     return {
         "verdict": record.verdict,

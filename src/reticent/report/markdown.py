@@ -8,15 +8,15 @@ from reticent.report import evidence, format as fmt, wording, words
 from reticent.report.matrix import grids
 from reticent.report.summary import summarise
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|~$^:@])")
-_START = re.compile(r"^(\d*)([-+=.])")
+_SPECIAL = re.compile(r"([\\`*_\[\]|~$]|:(?=//)|(?<=www)\.)")
+_START = re.compile(r"^(\d*)([-+=.)#:])")
 
 
 def escape(text: str) -> str:
     r"""Return foreign text on one line, with everything that Markdown could act on escaped.
 
     >>> print(escape("a|b <i> [x](y)"))
-    a\|b &lt;i&gt; \[x\]\(y\)
+    a\|b &lt;i&gt; \[x\](y)
     """
     text = _START.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", fmt.one_line(text)))
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -41,8 +41,8 @@ def render(record: Record, *, lines: Mapping[str, int] | None = None) -> str:
     Args:
         record: what an audit measured.
         lines: where things stand in the configuration file, from 1: keys are
-            "policies.NAME" and "sensitive.COLUMN". A result lies at its policy, else at its
-            attribute, else at line 1.
+            "policies.NAME" and "sensitive.COLUMN", as `places.lines_of` finds
+            them. A result lies at its policy, else at its attribute, else at line 1.
     """
     body = {
         "$schema": SCHEMA,
