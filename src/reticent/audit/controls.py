@@ -11,7 +11,7 @@ import numpy as np
 
 from reticent.attacks import Attack
 from reticent.audit.experiment import Experiment
-from reticent.audit.grade import grade_attribute, grade_membership
+from reticent.audit.grade import grade_attribute, grade_membership, grade_record
 from reticent.audit.grade.base import Graded
 from reticent.audit.plan import Task
 from reticent.audit.prepare import Prepared
@@ -23,9 +23,11 @@ from reticent.core import (
     Candidates,
     Channel,
     Column,
+    Family,
     Inputs,
     Leakage,
     MembershipClaim,
+    RecordClaim,
     canonical_rows,
 )
 from reticent.ledger import QueryLedger
@@ -164,7 +166,7 @@ def membership_controls(
     planted = Telltale(prepared.target, experiment.members.x, experiment.members.y)
     found = _membership(prepared, attack, task, planted, rng).primary
     controls = [
-        _positive(
+        positive(
             f"planted membership leak ({attack.name})",
             "The model was made sure and right about every member; the attack must see it.",
             found,
@@ -174,7 +176,7 @@ def membership_controls(
     own = _claim(prepared, attack, task, prepared.target, rng)
     shuffled = rng.permutation(experiment.is_member)
     controls.append(
-        _negative(
+        negative(
             f"shuffled membership ({attack.name})",
             "The same scores, graded against members drawn at random; nothing may be found.",
             _grade(experiment, own, shuffled, rng).primary,
@@ -197,7 +199,7 @@ def twin_control(
     twin = prepared.references[last].target
     claim = _claim(prepared, attack, task, twin, rng, leave_out=last)
     return [
-        _negative(
+        negative(
             f"twin model ({attack.name})",
             "A look-alike trained on people drawn at random took the model's place; who is a "
             "member of the model must not show.",
@@ -212,7 +214,7 @@ def blind_control(experiment: Experiment, rng: np.random.Generator) -> Control:
 
     If they can, they come from different populations, and every membership figure is about that.
     """
-    return _negative(
+    return negative(
         "blind classifier",
         "A classifier that sees the records but not the model tries to tell members from "
         "non-members; if it can, the two groups differ by themselves.",
@@ -250,36 +252,46 @@ def attribute_controls(
     imputation: AttributeClaim,
     rng: np.random.Generator,
 ) -> list[Control]:
-    """Return the controls of the attribute family, run with one of its attacks."""
-    experiment = prepared.experiment
-    planted = Telltale(prepared.target, experiment.members.x, experiment.members.y)
-    found = _attribute(prepared, attack, task, planted, imputation, rng)
-    filler = {c: experiment.domains[c].values.tolist()[0] for c in task.hidden}
-    deaf = _attribute(prepared, attack, task, Deaf(prepared.target, filler), imputation, rng)
-    own = _attribute(prepared, attack, task, prepared.target, imputation, rng, shuffle=True)
+    """Return the controls of the attribute and record families, run with one of their attacks.
+
+    Nothing can be planted in the weights of the model under audit, so an attack on them has the
+    last control only.
+    """
+    experiment, target = prepared.experiment, prepared.target
     what = "+".join(task.hidden)
-    return [
-        _positive(
-            f"planted leak of {what} ({attack.name})",
-            "The model was made sure and right about every member's true record; the attack must "
-            "gain on imputation.",
-            found.primary,
-            at_least=0.0,
-        ),
-        _negative(
-            f"model that ignores {what} ({attack.name})",
-            "The model was made to read the same value for everybody; the attack may gain nothing "
-            "on imputation.",
-            deaf.primary,
-            at_most=0.0,
-        ),
-        _negative(
+    controls: list[Control] = []
+    if task.level != "weights":
+        planted = Telltale(target, experiment.members.x, experiment.members.y)
+        controls.append(
+            positive(
+                f"planted leak of {what} ({attack.name})",
+                "The model was made sure and right about every member's true record; the attack "
+                "must gain on imputation.",
+                _hidden(prepared, attack, task, planted, imputation, rng).primary,
+                at_least=0.0,
+            )
+        )
+    if task.level != "weights" and task.family is Family.ATTRIBUTE:
+        deaf = Deaf(target, {c: experiment.domains[c].values.tolist()[0] for c in task.hidden})
+        controls.append(
+            negative(
+                f"model that ignores {what} ({attack.name})",
+                "The model was made to read the same value for everybody; the attack may gain "
+                "nothing on imputation.",
+                _hidden(prepared, attack, task, deaf, imputation, rng).primary,
+                at_most=0.0,
+            )
+        )
+    own = _hidden(prepared, attack, task, target, imputation, rng, shuffle=True)
+    controls.append(
+        negative(
             f"shuffled values of {what} ({attack.name})",
             "The same guesses, graded against values dealt out at random; nothing may be gained.",
             own.primary,
             at_most=0.0,
-        ),
-    ]
+        )
+    )
+    return controls
 
 
 def _claim(
@@ -323,7 +335,7 @@ def _grade(
     )
 
 
-def _attribute(
+def _hidden(
     prepared: Prepared,
     attack: Attack,
     task: Task,
@@ -333,6 +345,7 @@ def _attribute(
     *,
     shuffle: bool = False,
 ) -> Graded:
+    """Run an attack on hidden columns against a stand-in for the model, and grade it."""
     experiment = prepared.experiment
     open_ = replace(
         prepared, experiment=replace(experiment, policies={task.policy: Policy()}), target=target
@@ -340,27 +353,33 @@ def _attribute(
     people: Candidates = open_.candidates(task)
     access = replace(open_.door(task, ledger=QueryLedger()), policy=Policy())
     claim = attack.run(access, people, open_.knowledge(task), rng)
-    if not isinstance(claim, AttributeClaim):
-        raise TypeError(f"{attack.name} is no attribute attack")
     truth = experiment.pool.x
     if isinstance(truth, np.ndarray):
         raise TypeError("hidden columns need named columns")
     if shuffle:
         order = rng.permutation(len(truth))
         truth = truth.assign(**{c: truth[c].to_numpy()[order] for c in task.hidden})
+    inside, domains = experiment.is_member, experiment.domains
+    if isinstance(claim, RecordClaim):
+        return grade_record(
+            claim, truth, inside, imputation, domains, confidence=CONTROL_CONFIDENCE
+        )
+    if not isinstance(claim, AttributeClaim):
+        raise TypeError(f"{attack.name} guesses no hidden columns")
     return grade_attribute(
         claim,
         truth,
-        experiment.is_member,
+        inside,
         imputation,
-        experiment.domains,
+        domains,
         rng,
         confidence=CONTROL_CONFIDENCE,
         ppv_declared=experiment.ppv_declared,
     )
 
 
-def _positive(name: str, what: str, found: Leakage, *, at_least: float) -> Control:
+def positive(name: str, what: str, found: Leakage, *, at_least: float) -> Control:
+    """Return a control that passes if what was planted was found."""
     passed = found.lower is not None and found.lower > at_least
     why = (
         f"Found: the interval lies above {at_least:g}."
@@ -373,7 +392,8 @@ def _positive(name: str, what: str, found: Leakage, *, at_least: float) -> Contr
     )
 
 
-def _negative(name: str, what: str, found: Leakage, *, at_most: float) -> Control:
+def negative(name: str, what: str, found: Leakage, *, at_most: float) -> Control:
+    """Return a control that passes if nothing was found where nothing is."""
     passed = found.lower is not None and found.lower <= at_most
     why = (
         f"Silent: the interval does not lie above {at_most:g}."

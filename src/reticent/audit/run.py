@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from reticent.attacks import Attack, attack_types
+from reticent.audit.artefact_control import artefact_controls
 from reticent.audit.bench import Bench, rng_for, run_all
 from reticent.audit.chain import chains
 from reticent.audit.controls import (
@@ -251,6 +252,7 @@ def _control(bench: Bench, plan: Plan, so_far: _Progressed, listen: Listener) ->
     if any(task.family in (Family.MEMBERSHIP, Family.RANGE) for task in plan.tasks):
         jobs.append(("blind", lambda: [blind_control(experiment, rng_for(experiment, "blind"))]))
     attribute = _first(able, Family.ATTRIBUTE, CONTROL_ATTRIBUTE)
+    attribute = attribute or _first(able, Family.RECORD, ())
     if attribute is not None:
         chosen = attribute
         jobs.append(
@@ -263,6 +265,15 @@ def _control(bench: Bench, plan: Plan, so_far: _Progressed, listen: Listener) ->
                     _needed(bench.imputation(chosen)),
                     rng_for(experiment, "attribute controls"),
                 ),
+            )
+        )
+    artefact = next((t for t in able if t.family is Family.ARTEFACT), None)
+    if artefact is not None:
+        scan = shelf[artefact.attack]
+        jobs.append(
+            (
+                "artefact",
+                lambda: artefact_controls(experiment, scan, rng_for(experiment, "artefact")),
             )
         )
     for i, (what, job) in enumerate(jobs):
@@ -283,9 +294,9 @@ def _needed(claim: AttributeClaim | None) -> AttributeClaim:
 
 def _first(tasks: Sequence[Task], family: Family, order: Sequence[str]) -> Task | None:
     """Return the task that the controls of a family are run like: scores first, y seen."""
-    ours = [task for task in tasks if task.family is family and task.level != "weights"]
+    ours = [task for task in tasks if task.family is family]
     rank = {name: i for i, name in enumerate(order)}
-    level = {"scores": 0, "value": 0, "top_k": 1, "label": 2}
+    level = {"scores": 0, "value": 0, "top_k": 1, "label": 2, "weights": 3}
     seen = {Seen.Y: 0, Seen.NOTHING: 1, Seen.LABEL: 2, Seen.SCORES: 3}
     return min(
         ours,

@@ -102,9 +102,11 @@ def overall(
     tiers: list[Tier] = [c.tier for c in cells if c.family != Family.EXTRACTION.value]
     if failed or not complete:
         tiers.append("E?")
-    passed = bool(controls) and all(control.passed for control in controls)
-    if not complete and not controls:
-        passed = True  # they come last: not run is not failed, and "E?" is above already
+    passed = all(control.passed for control in controls)
+    if not controls and tiers:
+        # They come last, so a run that was stopped has none: not run is not failed, and "E?" is
+        # above already. A whole run about people without a single control proves nothing.
+        passed = not complete
     tier, verdict, code = of_tiers(tiers, controls_passed=passed)
     return Whole(tier=tier, verdict=verdict, exit_code=code)
 
