@@ -75,7 +75,9 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.close()
         return ExitCode.NOTHING_FOUND
     except SystemExit as error:  # of code that we called: its exit code must not pass for ours
-        return complain(RuntimeError(f"the process was told to exit ({error.code})"), command=command)
+        return complain(
+            RuntimeError(f"the process was told to exit ({error.code})"), command=command
+        )
     except Exception as error:
         return complain(error, command=command)
 

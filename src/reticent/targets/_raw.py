@@ -16,19 +16,49 @@ T = TypeVar("T")
 CHUNK_ROWS = 16_384  # a Gaussian process of 2,000 rows then needs 262 MB a chunk
 
 
-def guarded(call: Callable[[], T], *, model: str) -> T:
-    """Return what `call` returns; whatever it raises becomes a BadAnswer that names the model."""
+def guarded(call: Callable[[], T], *, model: str, asked: "Inputs | None" = None) -> T:
+    """Return what `call` returns; whatever it raises becomes a BadAnswer that names the model.
+
+    A model that ends the process (SystemExit) has raised too: its exit code is no verdict.
+
+    Args:
+        call: what asks the model.
+        model: how messages call it.
+        asked: the rows that it is asked, to name the columns that are likely to be at fault.
+    """
     try:
         return call()
     except ReticentError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         said = (str(error).strip().splitlines() or ["no message"])[0]
         raise BadAnswer(
-            f"{model} raised {type(error).__name__}: {said[:300]}",
+            f"{model} raised {type(error).__name__}: {said[:300]}{_odd_columns(asked)}",
             way_out="Ask it with the columns and types it was trained on, or wrap it in a function "
             "that prepares them.",
         ) from error
+
+
+def _odd_columns(asked: "Inputs | None") -> str:
+    """Return a remark on the first columns that many a model cannot take, or nothing.
+
+    It quotes no cell: a message may end in a log, and a cell is somebody's.
+    """
+    if asked is None or isinstance(asked, np.ndarray):
+        return ""
+    gaps, texts = [], []
+    for j, column in enumerate(map(str, asked.columns)):
+        cells = asked.iloc[:, j]
+        missing = int(cells.isna().sum())
+        number = str(cells.dtype) != "category" and cells.dtype.kind in "biuf"
+        if missing:
+            gaps.append(f"column {column!r} is missing in {missing} of {len(cells)} rows")
+        elif not number:
+            texts.append(f"column {column!r} holds text")
+        elif not np.isfinite(cells.to_numpy(dtype=np.float64)).all():
+            gaps.append(f"column {column!r} holds infinite values")
+    odd = "; ".join((gaps or texts)[:3])
+    return f" (In what it was asked, {odd}.)" if odd else ""
 
 
 def in_chunks(ask: Callable[[Inputs], Answer], x: Inputs, *, chunk_rows: int) -> Answer:

@@ -112,7 +112,7 @@ def _opened(path: Path, read: Callable[[], T]) -> T:
         raise
     except OSError as error:
         raise _unreadable(path, error) from error
-    except Exception as error:  # a forged or truncated file can raise anything at all
+    except (Exception, SystemExit) as error:  # a forged or truncated file can raise anything
         raise BadInput(
             f"{path} cannot be loaded: {type(error).__name__}: {_first_line(error)}",
             way_out="It is truncated, or was written by another library version; save it again.",

@@ -91,7 +91,7 @@ class FunctionTarget:
         )
 
     def _ask(self, x: Inputs) -> Answer:
-        raw = guarded(lambda: self.function(x), model=self.name)
+        raw = guarded(lambda: self.function(x), model=self.name, asked=x)
         if self.returns == "values":
             return Answer(values=as_values(raw, model=self.name))
         if self.returns == "labels":
@@ -120,12 +120,12 @@ def load_function(spec: str, *, beside: Path | None = None) -> Callable[[Any], A
         try:
             found: Any = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
-            where = f" or {beside}" if beside else ""
+            where = f" or in {str(beside)!r}" if beside else ""
             raise BadInput(
                 f"Module {error.name!r}, needed for {spec!r}, is not on the import path{where}.",
                 way_out="Install it, or allow imports from the folder it is in.",
             ) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a module that exits must not end the audit
             said = (str(error).strip().splitlines() or ["no message"])[0][:300]
             raise BadInput(
                 f"Importing {module_name!r} raised {type(error).__name__}: {said}",

@@ -93,7 +93,9 @@ class SklearnTarget:
         """
         chosen = pick(x, self.columns, model=self.name)
         raw = guarded(
-            lambda: in_chunks(self._ask, chosen, chunk_rows=self.chunk_rows), model=self.name
+            lambda: in_chunks(self._ask, chosen, chunk_rows=self.chunk_rows),
+            model=self.name,
+            asked=chosen,
         )
         return check_raw(raw, questions=len(x), model=self.name)
 
