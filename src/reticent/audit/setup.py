@@ -19,8 +19,9 @@ from reticent.audit.experiment import (
 from reticent.audit.store import key_of
 from reticent.audit.trainer import trainer_for
 from reticent.config import Config
-from reticent.core import BadAnswer, BadInput, Channel, Column, Domain, Inputs, Population
+from reticent.core import BadInput, Channel, Column, Domain, Inputs, Population
 from reticent.policy import Policy
+from reticent.targets._raw import guarded
 from reticent.targets.base import Target
 from reticent.targets.files import load_model, model_digest
 
@@ -295,7 +296,8 @@ def _read_all(
 def load_asked(config: Config, features: Sequence[str], rows: "pd.DataFrame") -> Target:
     """Return a model that is no file: a Python function, or a recorded query log.
 
-    A function is asked about three rows to see whether it answers with probabilities or labels.
+    A function is asked about three rows to see whether it answers with probabilities or labels:
+    a table of several columns is probabilities, and is then checked as such.
 
     Args:
         config: as written.
@@ -328,18 +330,16 @@ def load_asked(config: Config, features: Sequence[str], rows: "pd.DataFrame") ->
         )
     if not classes:
         classes = tuple(np.unique(rows[config.data.target].dropna().to_numpy()).tolist())
+    few = rows[list(features)].head(3)
+    shape = guarded(lambda: np.shape(function(few)), model=model.title, asked=few)
     target = FunctionTarget(
         function=function,
-        returns="probabilities",
+        returns="probabilities" if len(shape) == 2 and shape[1] > 1 else "labels",
         classes=classes,
         columns=tuple(features),
         name=model.title,
     )
-    try:
-        target.answer(rows[list(features)].head(3))
-    except BadAnswer:
-        target = replace(target, returns="labels")
-        target.answer(rows[list(features)].head(3))
+    target.answer(few)
     return target
 
 
