@@ -16,6 +16,7 @@ from reticent.core import (
     Domain,
     Floats,
     Inputs,
+    Ints,
     Population,
     Seen,
     canonical_rows,
@@ -151,16 +152,24 @@ class Experiment:
 
     @property
     def pool(self) -> Candidates:
-        """Return members and non-members as one list, members first: (n_m + n_n) people."""
-        return Candidates(
-            x=stack([self.members.x, self.non_members.x]),
-            y=np.concatenate([self.members.y, self.non_members.y]),
-        )
+        """Return members and non-members as one list in an order that tells nothing: (n,) people.
+
+        With members first, an attack that breaks ties by place would look like one that works.
+        """
+        y = np.concatenate([self.members.y, self.non_members.y])
+        order = self._order
+        return Candidates(x=take(stack([self.members.x, self.non_members.x]), order), y=y[order])
 
     @property
     def is_member(self) -> Bools:
-        """Return (n_m + n_n,) who in `pool` is a member. For the auditor's eyes."""
-        return np.repeat([True, False], [len(self.members), len(self.non_members)])
+        """Return (n,) who in `pool` is a member. For the auditor's eyes."""
+        sides = np.repeat([True, False], [len(self.members), len(self.non_members)])
+        return sides[self._order]
+
+    @property
+    def _order(self) -> Ints:
+        people = len(self.members) + len(self.non_members)
+        return np.random.default_rng([self.seed, 4]).permutation(people)
 
     @property
     def digest(self) -> str:

@@ -17,6 +17,7 @@ from reticent.core import (
     Candidates,
     Channel,
     Column,
+    Domain,
     Family,
     Ints,
     Population,
@@ -149,14 +150,19 @@ class Prepared:
     def _as_known(self, x: "pd.DataFrame") -> "pd.DataFrame":
         """Put the population's usual value wherever the adversary does not know a person's."""
         known, population = self.experiment.known, self.experiment.auxiliary
-        if known is None or population is None or isinstance(population.x, np.ndarray):
+        if known is None:
             return x
-        usual = {
-            column: population.x[column].mode().iloc[0]
-            for column in x.columns
-            if column not in known
-        }
+        unknown = [column for column in x.columns if column not in known]
+        if population is None or isinstance(population.x, np.ndarray):
+            usual = {c: _likeliest(self.experiment.domains[c]) for c in unknown}
+        else:
+            usual = {c: population.x[c].mode().iloc[0] for c in unknown}
         return x.assign(**usual)
+
+
+def _likeliest(domain: Domain) -> object:
+    value: object = domain.values.tolist()[int(np.argmax(domain.prior))]
+    return value
 
 
 def prepare(
