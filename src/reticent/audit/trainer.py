@@ -133,9 +133,9 @@ def builtin_learner(name: str, *, task: str, x: Inputs) -> Any:
         if classify
         else HistGradientBoostingRegressor(),
         "logistic": LogisticRegression(max_iter=1000) if classify else Ridge(),
-        "mlp": MLPClassifier((64,), max_iter=300)
-        if classify
-        else MLPRegressor((64,), max_iter=300),
+        "mlp": (MLPClassifier if classify else MLPRegressor)(
+            hidden_layer_sizes=(64,), max_iter=300
+        ),
     }
     if name not in learners:
         raise BadInput(
