@@ -179,9 +179,10 @@ def _keep(store: Store, key: str, target: Target) -> None:
 
     try:
         store.write(key, ".skops", put)
-    except BadInput:
-        raise
-    except Exception:  # a type that skops cannot write: the model works, it is just not kept
+    except BadInput as error:
+        if isinstance(error.__cause__, OSError):  # no room: nothing after it could be kept either
+            raise
+    except Exception:  # a model without weights: it works, it is just not kept
         return
 
 
