@@ -10,7 +10,7 @@ from reticent import __version__
 from reticent.cli.attacks import attacks
 from reticent.cli.audit import audit
 from reticent.cli.demo import demo
-from reticent.cli.exits import ExitCode, complain
+from reticent.cli.exits import ExitCode, complain, is_unread, let_go
 from reticent.cli.explain import explain
 from reticent.cli.init import init
 from reticent.cli.report import report
@@ -71,15 +71,17 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Abort:
         sys.stderr.write("Stopped.\n")
         return ExitCode.STOPPED
-    except BrokenPipeError:  # `reticent attacks | head`: the reader has had enough
-        sys.stderr.close()
-        return ExitCode.NOTHING_FOUND
-    except SystemExit as error:  # of code that we called: its exit code must not pass for ours
-        return complain(
-            RuntimeError(f"the process was told to exit ({error.code})"), command=command
-        )
+    except (BrokenPipeError, SystemExit) as error:
+        if is_unread(error):  # `reticent attacks | head`: the reader has had enough
+            return ExitCode.NOTHING_FOUND
+        if command == "reticent":  # shell completion ends like this
+            raise
+        # Code that we called wants to exit: its exit code must not pass for ours.
+        return complain(RuntimeError(f"the process was told to exit: {error}"), command=command)
     except Exception as error:
         return complain(error, command=command)
+    finally:
+        let_go()
 
 
 def _usage(error: Exception, *, command: str) -> ExitCode:

@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 import traceback
+from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 
@@ -33,6 +34,29 @@ def complain(error: Exception, *, command: str) -> ExitCode:
     return ExitCode.BAD_INPUT
 
 
+def is_unread(error: BaseException) -> bool:
+    """Return whether an error says only that nobody reads our output on.
+
+    Rich and Typer turn a broken pipe into SystemExit(1), which would read as a finding.
+    """
+    return isinstance(error, BrokenPipeError) or (
+        isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError)
+    )
+
+
+def let_go() -> None:
+    """Drop what can no longer be printed, or Python would end with an exit code of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # closed by whoever started us
+                stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+
+
 def _in_words(error: Exception) -> tuple[str, str]:
     from reticent.core.errors import ReticentError
 
@@ -54,6 +78,7 @@ _OS_WAYS_OUT = {
     errno.EACCES: "Choose a place that you may read and write, with --out for what is written.",
     errno.EISDIR: "Name a file, not a directory.",
     errno.ENOTDIR: "Name a directory, not a file.",
+    errno.EROFS: "Choose a place that can be written, with --out.",
     errno.ENOSPC: "Free some space, then run it again with --resume: finished work is kept.",
 }
 

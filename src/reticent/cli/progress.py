@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ def _lines() -> "Listener":
     def listen(step: "Progress") -> None:
         if step.stage not in begun:
             begun.add(step.stage)
-            sys.stderr.write(f"{_words(step.stage)} ({step.total})\n")
-            sys.stderr.flush()
+            with suppress(OSError):  # whoever read along has left: that must not end the audit
+                sys.stderr.write(f"{_words(step.stage)} ({step.total})\n")
+                sys.stderr.flush()
 
     return listen
 

@@ -187,5 +187,5 @@ def _unreadable(path: Path, error: OSError) -> BadInput:
     )
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or ["no message"])[0][:300]
