@@ -53,6 +53,7 @@ def audit(
     Exit codes: 0 nothing found at the stated power, 1 finding, 2 inconclusive, 3 a control
     failed, 4 bad input or configuration, 130 stopped with Ctrl-C (go on with --resume).
     """
+    from reticent.cli.exits import is_unread
     from reticent.cli.measuring import Wish, measure
     from reticent.cli.summary import as_data, print_summary
 
@@ -68,13 +69,17 @@ def audit(
         quiet=quiet,
     )
     record = measure(wish, again=_again(wish))
-    if as_json:
-        import json
+    try:
+        if as_json:
+            import json
 
-        typer.echo(json.dumps(as_data(record, out), indent=2))
-    elif not quiet:
-        print_summary(record, out)
-    raise typer.Exit(record.exit_code)
+            typer.echo(json.dumps(as_data(record, out), indent=2))
+        elif not quiet:
+            print_summary(record, out)
+    except (BrokenPipeError, SystemExit) as error:
+        if not is_unread(error):
+            raise
+    raise typer.Exit(record.exit_code)  # the verdict stands, whether or not anybody reads on
 
 
 def _again(wish: "Wish") -> str:
