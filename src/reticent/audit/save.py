@@ -111,13 +111,13 @@ def _policy_digest(defences: list[dict[str, Any]]) -> str:
 
 def _parse(path: Path) -> Record:
     try:
-        body = json.loads(path.read_text("utf-8"))
+        body = json.loads(path.read_text("utf-8"), parse_constant=_refuse)
     except OSError as error:
         raise BadRecord(
             f"Cannot read {path}: {error.strerror or error}.",
             way_out="Name the record.json that an audit wrote.",
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRecord(
             f"{path} is no JSON ({error}); it may be truncated.",
             way_out="Run the audit again with --resume: finished work is kept.",
@@ -137,3 +137,7 @@ def _parse(path: Path) -> Record:
             f"{path} is no record: {place}: {first['msg']} ({error.error_count()} problems).",
             way_out="Use the original file, or audit again.",
         ) from error
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no number of JSON")

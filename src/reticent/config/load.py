@@ -34,6 +34,8 @@ _WORDS = (
     ("Tuple", "list"),
     ("a integer", "an integer"),
     (" after validation", ""),
+    *((f" or instance of {kind}", "") for kind in ("Model", "Data", "Audit", "Adversary")),
+    *((f" or instance of {kind}", "") for kind in ("Exposure", "Sensitive", "PolicyTable")),
 )
 WRITE_ONE = 'Let "reticent init MODEL DATA" write one.'
 
@@ -172,7 +174,7 @@ def _from_schema(details: Iterable[ErrorDetails], doc: Mapping[str, Any]) -> Ite
         fault = _from_detail(detail, doc)
         faults.setdefault(fault.key, fault)
     # A list is also "too short" when an entry of it is bad: say the cause alone.
-    causes = {key[:-1] for key in faults if isinstance(key[-1], int)}
+    causes = {key[:i] for key in faults for i, part in enumerate(key) if isinstance(part, int)}
     return [fault for key, fault in faults.items() if key not in causes]
 
 
@@ -240,12 +242,15 @@ def _missing_files(config: Config) -> Iterable[Fault]:
         try:
             if file.is_file():
                 continue
+            if file.is_dir():
+                yield Fault(key, f"{written(key)} is {shown(source)}, a folder; name a file.")
+                continue
             beside = [other.name for other in file.parent.iterdir()]
         except (OSError, ValueError):  # a folder that is not there, a name no file can have
             beside = []
         yield Fault(
             key,
-            f"{written(key)} is {shown(source)}; there is no such file in {config.base}.",
+            f"{written(key)} is {shown(source)}; there is no such file in {str(config.base)!r}.",
             did_you_mean(file.name, beside)
             or "Correct the name; it is taken relative to the configuration.",
         )
