@@ -16,6 +16,7 @@ _SHUT = (
     "SET allow_community_extensions = false",
     "SET python_enable_replacements = false",  # SQL must not read this process' variables
 )
+_HARMLESS = ("Invalid unicode", "Expected Number of Columns")  # of its further lines
 
 
 def text(value: str) -> str:
@@ -29,10 +30,12 @@ def name(column: str) -> str:
 
 
 @contextmanager
-def engine(*, base: Path) -> "Iterator[duckdb.DuckDBPyConnection]":
+def engine(
+    *, base: Path, called: str = "The data"
+) -> "Iterator[duckdb.DuckDBPyConnection]":
     """Open a database in memory that reads local files, with relative paths under `base`.
 
-    One thread: rows then come in the same order on every machine, and no second thread holds
+    Messages speak of what is `called`. One thread: rows then come in the same order on every machine, and no second thread holds
     buffers. Anything DuckDB raises becomes a BadInput.
     """
     import duckdb
@@ -51,7 +54,7 @@ def engine(*, base: Path) -> "Iterator[duckdb.DuckDBPyConnection]":
         raise
     except (duckdb.Error, OSError, UnicodeError, ValueError, RuntimeError) as error:
         raise BadInput(
-            f"The data cannot be read: {_said(error)}",
+            f"{called} cannot be read: {_said(error)}",
             way_out="Check the path, the format and the query; Parquet is read most safely.",
         ) from error
     finally:
@@ -60,7 +63,9 @@ def engine(*, base: Path) -> "Iterator[duckdb.DuckDBPyConnection]":
 
 def _said(error: Exception) -> str:
     # The engine quotes offending lines of the file further down: those may be somebody's record.
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    harmless = [line for line in lines[1:] if line.startswith(_HARMLESS)]
+    return " ".join([lines[0], *harmless])[:300]
 
 
 def one_select(connection: "duckdb.DuckDBPyConnection", sql: str) -> str:

@@ -83,7 +83,8 @@ def opened(source: str | Path, *, base: Path | None, whole: bool = False) -> Ite
     Raises: BadInput if it is missing, of no known format, or cannot be parsed.
     """
     root = Path(base) if base is not None else Path()
-    with engine(base=root) as connection:
+    called = "The query's data" if is_query(source) else Path(source).name
+    with engine(base=root, called=called) as connection:
         untyped = False
         if is_query(source):
             relation = f"({one_select(connection, str(source))}\n)"

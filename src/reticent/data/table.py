@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reticent.core import BadInput, Column
+from reticent.data._header import check_header
 from reticent.data.checks import require_columns
 from reticent.data.source import Source, is_query, opened, selected
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _VECTORS = 8  # DuckDB's unit, 2,048 rows each: rows held twice while they are converted
+_NESTED = ("STRUCT", "MAP", "UNION", "BLOB")
 _MOST_SHARED = 100_000  # distinct texts remembered per column
 _TRUTH = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 
@@ -64,8 +66,20 @@ def _read(
 ) -> "pd.DataFrame":
     with opened(source, base=base, whole=whole) as data:
         wanted = data.columns if columns is None else tuple(dict.fromkeys(columns))
+        if data.untyped:
+            check_header(base / source if base else source, data.columns, wanted)
         require_columns(data.columns, wanted, where=_called(source))
+        _refuse_nested(data, wanted, where=_called(source))
         return _table(data, wanted, limit)
+
+
+def _refuse_nested(data: Source, wanted: Sequence[str], *, where: str) -> None:
+    for column, kind in zip(data.columns, data.kinds, strict=True):
+        if column in wanted and (kind.endswith("]") or kind.startswith(_NESTED)):
+            raise BadInput(
+                f"Column {column!r} of {where} holds {kind}; one value a cell is needed.",
+                way_out="Spread it over columns of numbers or texts, or leave it out.",
+            )
 
 
 def _called(source: str | Path) -> str:
