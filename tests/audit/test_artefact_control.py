@@ -6,7 +6,11 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from audit.models import encoded, experiment, people
+from sklearn.ensemble import BaggingClassifier
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from reticent.audit.run import run_audit
 from reticent.audit.setup import from_objects
@@ -42,6 +46,31 @@ def test_the_rows_of_a_nearest_neighbour_model_are_read_out_of_its_weights():
     assert {c.kind for c in record.controls} == {"positive", "negative"}
     assert all(c.passed for c in record.controls)
     assert record.exit_code == 1
+
+
+def test_rows_kept_by_a_model_inside_a_pipeline_inside_another_are_found():
+    x, y = people()
+    x = encoded(x)
+    order = np.random.default_rng(1).permutation(len(x))
+    inside, outside = order[:150], order[150:350]
+    inner = make_pipeline(StandardScaler(), SVC(C=10.0))
+    model = BaggingClassifier(inner, n_estimators=3, max_features=4, random_state=0)
+    model.fit(x.iloc[inside], y[inside])
+    record = run_audit(
+        from_objects(
+            model,
+            members=(x.iloc[inside], y[inside]),
+            non_members=(x.iloc[outside], y[outside]),
+            owner="Model risk",
+            attacks=("artefact-scan",),
+            exposed=Channel.WEIGHTS,
+        ),
+        out=None,
+        now=now,
+    )
+    (cell,) = record.cells
+    assert cell.tier == "E3"
+    assert cell.primary.lower > 0.1
 
 
 def test_without_the_weights_there_is_nothing_to_scan():

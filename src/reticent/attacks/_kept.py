@@ -137,9 +137,15 @@ def in_space(model: object, space: str, x: Inputs) -> Floats:
         if part.where == space:
             out: Any = x
             for step in part.through:
-                out = step.transform(out)
+                named = hasattr(step, "feature_names_in_") or isinstance(step, Columns)
+                out = step.transform(out if named else _unnamed(out))
             return _dense(out)
     raise ValueError(f"the model has no part {space!r}")
+
+
+def _unnamed(x: Any) -> Any:
+    """Return a table as the array that a part which was fitted on arrays has met."""
+    return x if isinstance(x, np.ndarray) or not hasattr(x, "to_numpy") else x.to_numpy()
 
 
 def restored(kept: Kept) -> Floats | None:
@@ -209,7 +215,10 @@ def _children(part: _Part) -> Iterator[_Part]:
         members = getattr(model, attribute, None)
         if members is None or not isinstance(members, (list, tuple, np.ndarray)):
             continue
-        flat: Sequence[Any] = np.asarray(members, dtype=object).ravel().tolist()
+        # A list is taken as it is: a pipeline inside would be unpacked into its steps.
+        flat: Sequence[Any] = (
+            members.ravel().tolist() if isinstance(members, np.ndarray) else members
+        )
         picked = getattr(model, "estimators_features_", None)
         for i, member in enumerate(flat):
             before = (*through, Columns(picked[i])) if picked is not None else through

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from reticent.access import Access
 from reticent.attacks import Attack, Knowledge, Reference
+from reticent.attacks._kept import INPUTS, in_space
 from reticent.attacks._rows import match_rows
 from reticent.audit.grade import (
     Graded,
@@ -31,7 +31,6 @@ from reticent.core import (
     Claim,
     ExtractionClaim,
     Family,
-    Floats,
     Inputs,
     MembershipClaim,
     NotEnoughKnowledge,
@@ -222,37 +221,14 @@ def _frame(x: Inputs) -> pd.DataFrame:
 def found_rows(prepared: Prepared, claim: ArtefactClaim) -> Bools:
     """Return (n,) whose row of the pool stands among the rows read out of the model.
 
-    The model keeps rows as its last step sees them, so the pool is put through the same steps.
+    The model keeps rows as one of its parts sees them (`notes["space"]`), so the pool is put
+    through the same steps before it is compared.
     """
     pool = prepared.experiment.pool
-    spaces = [_numbers(pool.x), *_preprocessed(prepared.target.weights(), pool.x)]
-    hits = np.zeros(len(pool), dtype=bool)
-    for space in spaces:
-        if space is not None and space.shape[1] == claim.rows.shape[1]:
-            hits |= match_rows(claim.rows, space)
-    return hits
-
-
-def _numbers(x: Any) -> Floats | None:
-    try:
-        return np.asarray(x, dtype=np.float64).reshape(len(x), -1)
-    except (TypeError, ValueError):
-        return None
-
-
-def _preprocessed(model: Any, x: Inputs) -> list[Floats | None]:
-    """Return the pool after each step of a pipeline but the last."""
-    from scipy.sparse import issparse
-
-    found = []
-    now: Any = x
-    for _, step in getattr(model, "steps", [])[:-1]:
-        if step is None or step == "passthrough":
-            continue
-        now = step.transform(now)
-        sparse: bool = issparse(now)
-        found.append(_numbers(now.toarray() if sparse else now))
-    return found
+    if len(claim.rows) == 0:
+        return np.zeros(len(pool), dtype=bool)
+    space = str(claim.notes.get("space", INPUTS))
+    return match_rows(claim.rows, in_space(prepared.target.weights(), space, pool.x))
 
 
 def _range(
