@@ -374,7 +374,7 @@ def _read(config: Config, source: str, columns: Sequence[str] | None) -> "pd.Dat
     from reticent.data import read_table
 
     wanted = None if columns is None else list(dict.fromkeys(columns))
-    table: pd.DataFrame = read_table(config.find(source), columns=wanted, base=config.base)
+    table: pd.DataFrame = read_table(source, columns=wanted, base=config.base)
     return table
 
 
