@@ -30,13 +30,11 @@ def name(column: str) -> str:
 
 
 @contextmanager
-def engine(
-    *, base: Path, called: str = "The data"
-) -> "Iterator[duckdb.DuckDBPyConnection]":
+def engine(*, base: Path, called: str = "The data") -> "Iterator[duckdb.DuckDBPyConnection]":
     """Open a database in memory that reads local files, with relative paths under `base`.
 
-    Messages speak of what is `called`. One thread: rows then come in the same order on every machine, and no second thread holds
-    buffers. Anything DuckDB raises becomes a BadInput.
+    Messages speak of what is `called`. One thread: rows then come in the same order on every
+    machine, and no second thread holds buffers. Anything DuckDB raises becomes a BadInput.
     """
     import duckdb
 

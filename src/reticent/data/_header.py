@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from reticent.core import BadInput
@@ -23,7 +24,10 @@ def check_header(path: str | Path, found: Sequence[str], wanted: Sequence[str]) 
 
     Raises: BadInput for a wanted name that stands twice, or for uneven rows.
     """
-    with Path(path).open(encoding="utf-8-sig", errors="replace", newline="") as file:
+    with (
+        suppress(csv.Error),
+        Path(path).open(encoding="utf-8-sig", errors="replace", newline="") as file,
+    ):
         first = file.readline()
         delimiter = max(_DELIMITERS, key=first.count)
         names = next(csv.reader([first], delimiter=delimiter), [])

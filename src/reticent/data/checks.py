@@ -59,8 +59,9 @@ def require_columns(there: Iterable[str], wanted: Sequence[str], *, where: str) 
             near = get_close_matches(column, have, n=3, cutoff=0.5)
             folded = [c for c in have if c.casefold() == column.casefold()]
             close = ", ".join(map(repr, dict.fromkeys(folded + near)))
+            alone = f" It was read as one column, {have[0][:80]!r}." if len(have) == 1 else ""
             raise BadInput(
-                f"Column {column!r} is not in {where}.{f' Close: {close}.' if close else ''}",
+                f"Column {column!r} is not in {where}.{f' Close: {close}.' if close else alone}",
                 way_out="Correct the name, or add the column to the data.",
             )
 
