@@ -73,7 +73,8 @@ def run(arguments: Sequence[str]) -> int:
         return ExitCode.STOPPED
     except (BrokenPipeError, SystemExit) as error:
         if is_unread(error):  # `reticent attacks | head`: the reader has had enough
-            return ExitCode.NOTHING_FOUND
+            # An audit that got here was cut short: 0 would say that nothing was found.
+            return ExitCode.BAD_INPUT if command == "reticent audit" else ExitCode.NOTHING_FOUND
         if command == "reticent":  # shell completion ends like this
             raise
         # Code that we called wants to exit: its exit code must not pass for ours.

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from reticent.cli.paths import put_text
+
 
 def init(
     model: Annotated[
@@ -53,7 +55,7 @@ def init(
         beside=out.parent,
         trust_model_file=trust_model_file,
     )
-    out.write_text(text, encoding="utf-8")
+    put_text(out, text)
     typer.echo(out)
     for line in to_do:
         typer.echo(f"  to do: {line}", err=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from reticent.cli.exits import ExitCode
+from reticent.cli.paths import put_text
 from reticent.cli.progress import listener
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def write(record: "Record", out: Path) -> None:
 
     lines = lines_of(record.config_path)
     for kind, name in FILES.items():
-        (out / name).write_text(render(record, kind, lines=lines), encoding="utf-8")
+        put_text(out / name, render(record, kind, lines=lines))
 
 
 def warn_of_code(model: str) -> None:

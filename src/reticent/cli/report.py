@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from reticent.cli.paths import put_text
+
 
 class Format(StrEnum):
     """The renderings."""
@@ -34,5 +36,5 @@ def report(
     if out is None:
         typer.echo(text)
     else:
-        out.write_text(text, encoding="utf-8")
+        put_text(out, text)
         typer.echo(out)
