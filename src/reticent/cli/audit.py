@@ -2,14 +2,11 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from reticent.cli.paths import OUT
-
-if TYPE_CHECKING:
-    from reticent.cli.measuring import Wish
 
 
 def audit(
@@ -54,7 +51,7 @@ def audit(
     failed, 4 bad input or configuration, 130 stopped with Ctrl-C (go on with --resume).
     """
     from reticent.cli.exits import is_unread
-    from reticent.cli.measuring import Wish, measure
+    from reticent.cli.measuring import Wish, again, measure
     from reticent.cli.summary import as_data, print_summary
 
     wish = Wish(
@@ -68,7 +65,7 @@ def audit(
         include_records=include_records,
         quiet=quiet,
     )
-    record = measure(wish, again=_again(wish))
+    record = measure(wish, again=again(f"audit {shlex.quote(str(config))}", wish))
     try:
         if as_json:
             import json
@@ -80,17 +77,3 @@ def audit(
         if not is_unread(error):
             raise
     raise typer.Exit(record.exit_code)  # the verdict stands, whether or not anybody reads on
-
-
-def _again(wish: "Wish") -> str:
-    words = ["reticent", "audit", str(wish.config), "--out", str(wish.out), "--resume"]
-    words += [word for name in wish.only for word in ("--only", name)]
-    if wish.jobs is not None:
-        words += ["--jobs", str(wish.jobs)]
-    if wish.seed is not None:
-        words += ["--seed", str(wish.seed)]
-    if wish.trust_model_file:
-        words.append("--trust-model-file")
-    if wish.include_records:
-        words.append("--include-records")
-    return shlex.join(words)

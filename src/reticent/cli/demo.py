@@ -15,6 +15,10 @@ def demo(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from what an earlier run left in --out.")
     ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ATTACK", help="Run only this attack; may be given several times."),
+    ] = None,
 ) -> None:
     """Build a real model on real records, and audit it.
 
@@ -26,13 +30,13 @@ def demo(
     Exit codes: 0 if the audit is valid, whatever it found, and 3 if a control failed.
     """
     from reticent.cli.example import build
-    from reticent.cli.measuring import Wish, measure
+    from reticent.cli.measuring import Wish, again, measure
     from reticent.cli.summary import print_summary
 
     config = build(out, seed=1978)
     typer.echo(f"Model, data and configuration: {config.parent}", err=True)
-    again = f"reticent demo --out {out} --jobs {jobs} --resume"
-    record = measure(Wish(config=config, out=out, jobs=jobs, resume=resume), again=again)
+    wish = Wish(config=config, out=out, jobs=jobs, resume=resume, only=only or [])
+    record = measure(wish, again=again("demo", wish))
     print_summary(record, out)
     if record.verdict == "invalid":
         raise typer.Exit(ExitCode.CONTROL_FAILED)

@@ -1,5 +1,6 @@
 """What `audit` and `demo` share: measure, keep what was measured, render."""
 
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -62,7 +63,7 @@ def measure(wish: Wish, *, again: str) -> "Record":
         )
     if wish.trust_model_file and config.model.path is not None:
         warn_of_code(config.model.path)
-    with _warnings_in_words(), listener(quiet=wish.quiet) as listen:
+    with warnings_in_words(), listener(quiet=wish.quiet) as listen:
         try:
             experiment = from_config(config, trust_model_file=wish.trust_model_file)
             record = run_audit(
@@ -88,6 +89,21 @@ def measure(wish: Wish, *, again: str) -> "Record":
     return record
 
 
+def again(command: str, wish: Wish) -> str:
+    """Return the command line that goes on where this one stopped."""
+    words = ["--out", str(wish.out), "--resume"]
+    words += [word for name in wish.only for word in ("--only", name)]
+    if wish.jobs is not None:
+        words += ["--jobs", str(wish.jobs)]
+    if wish.seed is not None:
+        words += ["--seed", str(wish.seed)]
+    if wish.trust_model_file:
+        words.append("--trust-model-file")
+    if wish.include_records:
+        words.append("--include-records")
+    return f"reticent {command} {shlex.join(words)}"
+
+
 def write(record: "Record", out: Path) -> None:
     """Write every rendering of the record beside record.json."""
     from reticent.report import render
@@ -111,7 +127,7 @@ def warn_of_code(model: str) -> None:
 
 
 @contextmanager
-def _warnings_in_words() -> Iterator[None]:
+def warnings_in_words() -> Iterator[None]:
     """Print each Python warning once, without the line of code that it came from."""
     seen: set[str] = set()
 
