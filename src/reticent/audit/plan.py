@@ -88,13 +88,26 @@ def draw_up(
 
 def _chosen(experiment: Experiment, shelf: Mapping[str, Attack], only: Iterable[str]) -> set[str]:
     asked = list(only) or [a for a in experiment.attacks if a != "all"] or list(shelf)
-    for name in [*asked, *experiment.exclude]:
+    declared = [attack for attack, _ in experiment.declared if attack != "all"]
+    for name in [*asked, *experiment.exclude, *declared]:
         if name not in shelf:
             raise BadInput(
                 f"There is no attack {name!r}; the shelf holds {sorted(shelf)}.",
                 way_out="See `reticent attacks`.",
             )
     return set(asked) - set(experiment.exclude)
+
+
+def require_tasks(plan: Plan) -> None:
+    """Raise BadInput if there is nothing to measure: an empty audit is no audit."""
+    if plan.tasks:
+        return
+    reasons = [n for n in plan.not_run if n.kind != "not chosen"]
+    said = " ".join(f"{n.what}: {n.why}" for n in reasons[:3])
+    raise BadInput(
+        f"None of the chosen attacks can run. {said or 'All of them are excluded.'}",
+        way_out="Choose other attacks (see `reticent attacks`), or give them what they lack.",
+    )
 
 
 def levels(experiment: Experiment, policy: str) -> list[str]:
