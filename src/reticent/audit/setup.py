@@ -167,6 +167,12 @@ def under_test(
             "are not."
         )
         members = members[~same]
+    elif same.any():
+        warnings.append(
+            f"{int(same.sum())} of {len(members)} members equal a record outside the training "
+            f"data in all columns. Without them fewer than {MIN_PER_SIDE} would be left, so that "
+            "they stay under test; an adversary may hold them already."
+        )
     sides = []
     for name, side in (("members", members), ("non-members", non_members)):
         once = side.drop_duplicates(subset=list(features))
@@ -354,7 +360,7 @@ def _sides(
     config: Config, columns: Sequence[str]
 ) -> "tuple[pd.DataFrame, pd.DataFrame, list[str]]":
     """Return both sides and the model's input columns, reading no column that is not needed."""
-    from reticent.data import split_members
+    from reticent.data import require_columns, split_members
 
     data = config.data
     chosen = data.features or columns or None
@@ -365,6 +371,9 @@ def _sides(
     else:
         members = _read(config, data.members or "", wanted)
         non_members = _read(config, data.non_members or "", wanted)
+    if chosen is None and data.identifier is not None:
+        # Misspelt, it would leave the true one among the inputs.
+        require_columns(members.columns, [data.identifier], where="the members")
     aside = {data.target, data.identifier, data.member_column}
     features = list(chosen) if chosen else [c for c in members.columns if c not in aside]
     return members, non_members, features
@@ -383,6 +392,12 @@ def _auxiliary(config: Config, source: str, fields: Sequence[str]) -> "pd.DataFr
 
     table = _read(config, source, fields)
     check_auxiliary(table, columns=fields)
+    missing = int(table[config.data.target].isna().sum())
+    if missing:
+        raise BadInput(
+            f"{missing} rows of the auxiliary data have no {config.data.target!r}.",
+            way_out="Leave out records without an outcome.",
+        )
     return table
 
 

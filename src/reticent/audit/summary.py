@@ -70,6 +70,14 @@ def preconditions(experiment: Experiment) -> list[str]:
         first = next(iter(experiment.policies.values()))
         if not first.defences and experiment.classify:
             found.append("The policy in force passes class probabilities at full precision.")
+    classes = len(experiment.target.classes)
+    for name, policy in experiment.policies.items():
+        for step in policy.to_list():
+            if classes and step.get("kind") == "top_k" and step["k"] >= classes:
+                found.append(
+                    f"Policy {name!r} shows the top {step['k']} of {classes} classes: that step "
+                    "withholds nothing."
+                )
     if Channel.WEIGHTS & experiment.exposed:
         found.append("The weights are exposed: no output policy can lower what they give away.")
     if experiment.query_budget is None:

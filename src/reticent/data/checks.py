@@ -159,7 +159,8 @@ def check_target(
     seen = outcome.unique().tolist()
     if classes:
         known = set(classes)
-        strange = [value for value in seen if value not in known]
+        # A class "1" can only come as the number 1 out of a CSV.
+        strange = [value for value in seen if value not in known and str(value) not in known]
         if strange:
             raise BadInput(
                 f"Column {target!r} of {where} holds {strange[0]!r}, which is none of the model's "
