@@ -1,5 +1,6 @@
 """The commands put together, and the one place where every error ends."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Annotated, cast
@@ -67,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return int(code or 0)
     except UsageError as error:
-        return _usage(error, command=command)
+        return _usage(error, arguments, command=command)
     except typer.Abort:
         sys.stderr.write("Stopped.\n")
         return ExitCode.STOPPED
@@ -85,8 +86,9 @@ def run(arguments: Sequence[str]) -> int:
         let_go()
 
 
-def _usage(error: Exception, *, command: str) -> ExitCode:
+def _usage(error: Exception, arguments: Sequence[str], *, command: str) -> ExitCode:
     said = error.format_message()  # type: ignore[attr-defined]  # Typer's own, see UsageError
     if said:
-        sys.stderr.write(f"{command}: {said}\n  What to do: {command} --help\n")
+        given = shlex.join(["reticent", *arguments])
+        sys.stderr.write(f"{command}: {said}\n  Given: {given}\n  What to do: {command} --help\n")
     return ExitCode.BAD_INPUT

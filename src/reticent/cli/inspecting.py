@@ -42,13 +42,16 @@ def configuration(
 
     Raises: BadInput for a model or data that cannot be read; UntrustedFile.
     """
-    from reticent.data import describe
+    from reticent.data import describe, require_columns
 
     facts = describe(data)
     columns = [_column(facts, column) for column in facts.columns]
     if not columns:
         raise BadInput(f"{data} has no columns.", way_out="Export the data again.")
+    if non_members is not None and not non_members.is_file():
+        raise BadInput(f"Data file {str(non_members)!r} is not there.", way_out="Check the path.")
     about = _model(model, beside=beside, trust=trust_model_file)
+    require_columns([c.name for c in columns], about.features, where=str(data))
     roles = infer(about, columns)
     both = non_members is None and roles.member_column is not None
     text = write(
