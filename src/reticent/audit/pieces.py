@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from reticent.attacks import Attack, settings_of
 from reticent.audit.cells import Outcome
+from reticent.audit.grade.base import Reach
 from reticent.audit.plan import Task
 from reticent.audit.prepare import Prepared
 from reticent.audit.record import Cell, Figure
@@ -36,6 +37,7 @@ class Measured(BaseModel):
         cell: with a provisional tier and verdict.
         individuals: people singled out.
         content: content recovered beyond the control, for E3.
+        reach: how small an effect could be seen, once the size of the family is known.
         cpu_s: processor time that it took.
     """
 
@@ -44,6 +46,7 @@ class Measured(BaseModel):
     cell: Cell
     individuals: SingledOut | None = None
     content: Figure | None = None
+    reach: Reach | None = None
     cpu_s: float = 0.0
 
 
@@ -96,7 +99,6 @@ def measured_of(prepared: Prepared, attack: Attack, outcome: Outcome, *, cpu_s: 
             + ([figure_of(graded.content)] if graded.content else []),
             curves=list(graded.curves),
             p_value=graded.p_value,
-            minimum_detectable_effect=graded.minimum_detectable_effect,
             tolerance=experiment.tolerance,
             tier="E?",
             verdict="inconclusive",
@@ -118,6 +120,7 @@ def measured_of(prepared: Prepared, attack: Attack, outcome: Outcome, *, cpu_s: 
             fpr=figure_or_none(singled.fpr),
         ),
         content=figure_or_none(graded.content),
+        reach=graded.reach,
         cpu_s=cpu_s,
     )
 

@@ -228,6 +228,11 @@ def _lacking(experiment: Experiment, attack: Attack) -> str:
             "The adversary can train no reference models; set model.reference and at least 2 "
             "adversary.reference_models."
         )
-    if "shadows" in attack.wants and (experiment.trainer is None or experiment.auxiliary is None):
-        return "Shadow models take auxiliary records and a model.reference that can be trained."
+    if "shadows" in attack.wants and (
+        experiment.trainer is None or experiment.auxiliary is None or experiment.shadow_models < 1
+    ):
+        return (
+            "Shadow models take auxiliary records, a model.reference that can be trained, and at "
+            "least 1 adversary.shadow_models."
+        )
     return ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -153,6 +153,7 @@ class Prepared:
         if known is None:
             return x
         unknown = [column for column in x.columns if column not in known]
+        usual: dict[str, Any]
         if population is None or isinstance(population.x, np.ndarray):
             usual = {c: _likeliest(self.experiment.domains[c]) for c in unknown}
         else:

@@ -50,19 +50,30 @@ def decide(
     )
     return [
         _judged(
-            m, adjusted[m.cell.id], family_alpha=(1 - confidence) / 2, ppv_declared=ppv_declared
+            m,
+            adjusted[m.cell.id],
+            family_alpha=(1 - confidence) / 2,
+            family=len(family) if m.cell.declared else 1,
+            ppv_declared=ppv_declared,
         )
         for m in measured
     ]
 
 
 def _judged(
-    m: Measured, p_adjusted: float | None, *, family_alpha: float, ppv_declared: float
+    m: Measured,
+    p_adjusted: float | None,
+    *,
+    family_alpha: float,
+    family: int,
+    ppv_declared: float,
 ) -> Cell:
     cell, singled = m.cell, m.individuals
+    # Holm asks the smallest p-value to pass at alpha / family, so that is what a lone effect met.
+    effect = None if m.reach is None else m.reach.effect(family_alpha / max(family, 1))
     judgement = judge(
         leakage_of(cell.primary),
-        minimum_detectable_effect=cell.minimum_detectable_effect,
+        minimum_detectable_effect=effect,
         tolerance=cell.tolerance,
         p_adjusted=p_adjusted,
         individuals=None
@@ -80,6 +91,7 @@ def _judged(
     return cell.model_copy(
         update={
             "p_adjusted": p_adjusted,
+            "minimum_detectable_effect": effect,
             "tier": judgement.tier,
             "verdict": judgement.verdict,
             "why": judgement.why,

@@ -3,11 +3,10 @@
 import numpy as np
 from scipy.stats import fisher_exact
 
-from reticent.audit.grade.base import Graded
+from reticent.audit.grade.base import Graded, Reach
 from reticent.core import Bools
 from reticent.stats.differences import difference
 from reticent.stats.intervals import proportion
-from reticent.stats.power import mde_two_proportions
 
 
 def grade_artefact(found: Bools, is_member: Bools, *, confidence: float) -> Graded:
@@ -47,9 +46,7 @@ def grade_artefact(found: Bools, is_member: Bools, *, confidence: float) -> Grad
             for members, side in ((True, inside), (False, outside))
         ),
         p_value=float(fisher_exact(table, alternative="greater").pvalue) if len(found) else None,
-        minimum_detectable_effect=mde_two_proportions(len(inside), len(outside), 0.0)
-        if len(inside) and len(outside)
-        else None,
+        reach=Reach(kind="difference", n=len(inside), n_other=len(outside)),
         content=leak,
         arrays={"right": found},
     )

@@ -6,12 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from reticent.audit.grade.base import Graded, Individuals, halves, is_right
+from reticent.audit.grade.base import Graded, Individuals, halves, is_right, paired_reach
 from reticent.audit.record import Curve
 from reticent.core import AttributeClaim, Bools, Column, Domain, Floats, Leakage
 from reticent.stats.differences import difference, gain, mcnemar_p, paired_difference
-from reticent.stats.intervals import clopper_pearson, proportion
-from reticent.stats.power import mde_paired
+from reticent.stats.intervals import proportion
 
 MOST_CONFIDENT = 0.1
 PRECISION_FLOOR = 0.85
@@ -84,7 +83,7 @@ def grade_attribute(
         ),
         curves=_curves(claim, truth, is_member, domains, positive),
         p_value=mcnemar_p(inside, rivals[best]).one_sided if len(inside) else None,
-        minimum_detectable_effect=_detectable(inside, rivals[best]),
+        reach=paired_reach(inside, rivals[best]),
         individuals=_individuals(
             claim.confidence, right, rivals_all(by_prior, by_learner, best), is_member, rng,
             confidence, ppv_declared,
@@ -136,14 +135,6 @@ def _share(right: Bools, metric: str, confidence: float, *, members: bool) -> Le
     return proportion(
         int(right.sum()), len(right), metric=metric, confidence=confidence, members=members
     )
-
-
-def _detectable(right: Bools, rival: Bools) -> float | None:
-    if len(right) == 0:
-        return None
-    apart = int((right != rival).sum())
-    discordance = clopper_pearson(apart, len(right)).upper  # the share seen is an estimate itself
-    return mde_paired(len(right), float(discordance))
 
 
 def _figures(

@@ -2,12 +2,49 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from reticent.audit.record import Curve
 from reticent.core import Bools, Column, Domain, Floats, Ints, Leakage
+from reticent.stats.intervals import clopper_pearson
+from reticent.stats.power import mde_auc, mde_paired, mde_two_proportions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """The numbers of people behind a figure: how small an effect its test could see.
+
+    Attributes:
+        kind: "auc" and "difference" compare two groups, "paired" two guessers on one group.
+        n: members (or people, if paired).
+        n_other: non-members.
+        discordance: if paired, the share of people on whom the two guessers differ (its upper
+            limit: the share seen is an estimate itself).
+    """
+
+    kind: Literal["auc", "paired", "difference"]
+    n: int
+    n_other: int = 0
+    discordance: float = 0.0
+
+    def effect(self, alpha: float) -> float | None:
+        """Return the smallest effect that a one-sided test at `alpha` sees with power 0.8."""
+        if self.n == 0 or (self.kind != "paired" and self.n_other == 0):
+            return None
+        if self.kind == "auc":
+            return mde_auc(self.n, self.n_other, alpha=alpha)
+        if self.kind == "paired":
+            return mde_paired(self.n, self.discordance, alpha=alpha)
+        return mde_two_proportions(self.n, self.n_other, 0.0, alpha=alpha)
+
+
+def paired_reach(right: Bools, rival: Bools) -> Reach:
+    """Return the reach of a comparison of two guessers on the same people, (n,) each."""
+    apart = int((right != rival).sum())
+    limit = clopper_pearson(apart, max(len(right), 1)).upper
+    return Reach(kind="paired", n=len(right), discordance=float(limit))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -44,7 +81,7 @@ class Graded:
         figures: everything else.
         curves: lines to draw.
         p_value: one-sided, of the primary figure's null; None if it cannot be had.
-        minimum_detectable_effect: of the primary figure, at power 0.8.
+        reach: what decides how small an effect of the primary figure could be seen.
         individuals: people singled out, if any could be.
         content: whole records recovered from members beyond the control's rate; None if none was
             sought, or if it does not beat the guesser without the model. Decides E3.
@@ -59,7 +96,7 @@ class Graded:
     figures: tuple[Leakage, ...] = ()
     curves: tuple[Curve, ...] = ()
     p_value: float | None = None
-    minimum_detectable_effect: float | None = None
+    reach: Reach | None = None
     individuals: Individuals | None = None
     content: Leakage | None = None
     arrays: Mapping[str, Column] = field(default_factory=dict)

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import hypergeom, mannwhitneyu
 
-from reticent.audit.grade.base import Graded, Individuals, halves
+from reticent.audit.grade.base import Graded, Individuals, Reach, halves
 from reticent.audit.record import Curve
 from reticent.core import Bools, Floats, Leakage
 from reticent.stats.confirm import best_threshold_split
 from reticent.stats.epsilon import epsilon_ceiling, epsilon_lower
 from reticent.stats.intervals import clopper_pearson
-from reticent.stats.power import mde_auc
 from reticent.stats.roc import auc, roc_band, tpr_at_fpr
 
 LOW_FPRS = (0.01, 0.001)
@@ -51,7 +50,7 @@ def grade_membership(
         figures=(*low, *_epsilon(inside, outside, rng, confidence)),
         curves=_curves(inside, outside, confidence),
         p_value=_p_value(inside, outside),
-        minimum_detectable_effect=mde_auc(len(inside), len(outside)),
+        reach=Reach(kind="auc", n=len(inside), n_other=len(outside)),
         individuals=_individuals(ranks, is_member, rng, confidence, prior, ppv_declared),
         arrays={"scores": scores},
     )

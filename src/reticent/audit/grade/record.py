@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 
 from reticent.audit.grade.attribute import joint_right, modal_guesses
-from reticent.audit.grade.base import Graded, is_same
+from reticent.audit.grade.base import Graded, is_same, paired_reach
 from reticent.core import AttributeClaim, Bools, Column, Domain, Leakage, RecordClaim
 from reticent.stats.differences import difference, gain, mcnemar_p, paired_difference
-from reticent.stats.intervals import clopper_pearson, proportion
-from reticent.stats.power import mde_paired
+from reticent.stats.intervals import proportion
 
 
 def grade_record(
@@ -55,8 +54,6 @@ def grade_record(
         confidence=confidence,
     )
     gained = gain(inside, rivals, confidence=confidence)
-    apart = int((inside != rivals[best]).sum())
-    discordance = float(clopper_pearson(apart, max(len(inside), 1)).upper)
     figures = [
         proportion(
             int(hits[side].sum()),
@@ -87,7 +84,7 @@ def grade_record(
         ),
         figures=tuple(figures),
         p_value=mcnemar_p(inside, rivals[best]).one_sided if len(inside) else None,
-        minimum_detectable_effect=mde_paired(len(inside), discordance) if len(inside) else None,
+        reach=paired_reach(inside, rivals[best]),
         content=_content(
             exact,
             {
