@@ -13,10 +13,12 @@ def audit(
     config: Annotated[Path, typer.Argument(help="The reticent.toml.")],
     out: Annotated[Path, typer.Option(help="Directory for the results.")] = OUT,
     jobs: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Processes to work with, not the configured number.")
+        int | None,
+        typer.Option(min=1, max=1024, help="Processes to work with, not the configured number."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=2**63 - 1, help="Use this seed, not the configured one.")
+        int | None,
+        typer.Option(min=0, max=2**63 - 1, help="Use this seed, not the configured one."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from what an earlier run left in --out.")

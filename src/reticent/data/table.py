@@ -77,7 +77,8 @@ def _refuse_nested(data: Source, wanted: Sequence[str], *, where: str) -> None:
     for column, kind in zip(data.columns, data.kinds, strict=True):
         if column in wanted and (kind.endswith("]") or kind.startswith(_NESTED)):
             raise BadInput(
-                f"Column {column!r} of {where} holds {kind}; one value a cell is needed.",
+                f"Column {column!r} of {where} cannot be read: it holds {kind}, and one value a "
+                "cell is needed.",
                 way_out="Spread it over columns of numbers or texts, or leave it out.",
             )
 
