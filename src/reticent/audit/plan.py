@@ -98,18 +98,6 @@ def _chosen(experiment: Experiment, shelf: Mapping[str, Attack], only: Iterable[
     return set(asked) - set(experiment.exclude)
 
 
-def require_tasks(plan: Plan) -> None:
-    """Raise BadInput if there is nothing to measure: an empty audit is no audit."""
-    if plan.tasks:
-        return
-    reasons = [n for n in plan.not_run if n.kind != "not chosen"]
-    said = " ".join(f"{n.what}: {n.why}" for n in reasons[:3])
-    raise BadInput(
-        f"None of the chosen attacks can run. {said or 'All of them are excluded.'}",
-        way_out="Choose other attacks (see `reticent attacks`), or give them what they lack.",
-    )
-
-
 def levels(experiment: Experiment, policy: str) -> list[str]:
     """Return the access levels that a policy leaves open, strongest first."""
     offered = experiment.exposed & experiment.target.channels

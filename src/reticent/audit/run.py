@@ -21,7 +21,7 @@ from reticent.audit.controls import (
 from reticent.audit.experiment import Experiment, check_people
 from reticent.audit.people import most_exposed
 from reticent.audit.pieces import Piece
-from reticent.audit.plan import Plan, Task, draw_up, require_tasks
+from reticent.audit.plan import Plan, Task, draw_up
 from reticent.audit.prepare import prepare
 from reticent.audit.record import (
     Control,
@@ -109,7 +109,6 @@ def run_audit(
     check_people(experiment)
     shelf = default_shelf() if shelf is None else shelf
     plan = draw_up(experiment, shelf, only=only)
-    require_tasks(plan)
     store = Store(None if out is None else out / "work")
     if out is not None and not resume:
         _forget(store)
