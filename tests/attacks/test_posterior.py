@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from reticent.attacks._posterior import fit_posterior, guess, out_of_fold, smoothed
-from reticent.core import BadInput, Column, Domain, Population
+from reticent.core import BadInput, Column, Domain, Floats, Population
 
 KINDS = Domain(values=np.array(["a", "b", "c"], dtype=object))
 
@@ -126,23 +126,30 @@ def test_continuous_columns_are_predicted_within_tolerance() -> None:
     assert np.exp(log_p).sum(axis=1) == pytest.approx(np.ones(300))
 
 
-def test_out_of_fold_does_not_see_the_row_itself() -> None:
-    # Every person is unique and hidden is a coin: a learner that saw the row could know it.
+def test_out_of_fold_is_as_sure_as_on_strangers() -> None:
+    # Twenty columns of noise: a learner is far too sure of rows that it was fitted on.
     rng = np.random.default_rng(0)
-    n = 600
-    x = pd.DataFrame({"id": rng.normal(size=n), "hidden": rng.integers(2, size=n)})
+    n = 300
+    x = pd.DataFrame(rng.normal(size=(2 * n, 20)), columns=[f"c{i}" for i in range(20)])
+    x["hidden"] = (x["c0"] + rng.normal(size=2 * n) > 0).astype(np.int64)
     domain = Domain(values=np.array([0, 1]))
-    log_p = out_of_fold(
-        "hidden",
-        domain,
-        Population(x=x, y=np.zeros(n, dtype=np.int64)),
-        ["id"],
-        sees_outcome=False,
-        strength="strong",
-        rng=rng,
+    known = [f"c{i}" for i in range(20)]
+    mine = Population(x=x[:n], y=np.zeros(n, dtype=np.int64))
+
+    def sureness(log_p: Floats, truth: Column) -> float:
+        return float(log_p[np.arange(n), truth].mean())
+
+    fitted = fit_posterior(
+        "hidden", domain, mine, known, sees_outcome=False, strength="strong", rng=rng
     )
-    hit = (log_p.argmax(axis=1) == x["hidden"]).mean()
-    assert abs(hit - 0.5) < 0.08
+    apart = out_of_fold(
+        "hidden", domain, mine, known, sees_outcome=False, strength="strong", rng=rng
+    )
+    first, second = x["hidden"][:n].to_numpy(), x["hidden"][n:].to_numpy()
+    strangers = sureness(fitted.log_proba(x[n:], None), second)
+    too_sure = sureness(fitted.log_proba(x[:n], None), first) - strangers
+    assert too_sure > 0.3
+    assert abs(sureness(apart, first) - strangers) < too_sure / 2
 
 
 def test_arrays_are_refused_with_a_way_out() -> None:

@@ -139,6 +139,8 @@ def joint_log_prior(log_priors: Sequence[Floats]) -> Floats:
 
 def marginals(joint: Floats, sizes: Sequence[int]) -> list[Floats]:
     """Return for each column the (n, k) log-probabilities that a normalised joint implies."""
+    if len(sizes) == 1:
+        return [joint]
     p = np.exp(joint).reshape(len(joint), *sizes)
     found = []
     for axis in range(1, p.ndim):

@@ -103,7 +103,7 @@ class TreePaths:
         log_prior, notes = self._prior(holes, candidates, knowledge, population is not None, rng)
         matrix, rows = _completed(holes, trees)
         n, k = len(holes.x), holes.size
-        fixed = fixed_features(matrix.reshape(n, k, -1)) if n and population is None else None
+        fixed = _fixed(holes, matrix, rows) if n and population is None else None
         others = None if population is None else _seen_by(trees, _others(holes, population))
         leaves = [t.leaves(matrix) for t in trees.trees]
         found = np.zeros((n, k))
@@ -215,10 +215,18 @@ def fixed_features(cube: Any) -> tuple[Ints, Floats] | None:
     return features, part[0].astype(np.float64)
 
 
+def _fixed(holes: Puzzle, matrix: Any, rows: "pd.DataFrame | None") -> tuple[Ints, Floats] | None:
+    k = holes.size
+    if rows is not None:
+        return fixed_features(matrix.reshape(len(holes.x), k, -1))
+    features = np.array([holes.columns.index(c) for c in holes.hidden], dtype=np.int64)
+    return features, matrix[:k, features].astype(np.float64)
+
+
 def _completed(holes: Puzzle, trees: Grove) -> tuple[Any, "pd.DataFrame | None"]:
     """Return (n * k, d) float32 as the trees see it, and the table it came from if one was made."""
     known = in_order(holes.x, holes.known)
-    if not trees.steps and all(dtype.kind in "biuf" for dtype in known.dtypes):
+    if not trees.steps:  # trees on their own take numbers only
         n, k = len(known), holes.size
         cube = np.empty((n, k, len(holes.columns)), dtype=np.float32)
         at = [holes.columns.index(c) for c in holes.known]
