@@ -499,7 +499,7 @@ def matrix(data: Data) -> list[str]:
     inside = np.arange(len(rows)) < min(few, len(here.members))
     truth = data.x[column].to_numpy()[rows]
     policies = (
-        {"as is": Policy(), "round to 5": Policy((Round(0),))}
+        {"as is": Policy(), "round-0": Policy((Round(0),))}
         if regression
         else {
             "scores": Policy(),
