@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated, cast
 
 import typer
@@ -60,6 +61,9 @@ def application() -> typer.Typer:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     command = "reticent"
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what a locale cannot show must not end an audit
+            stream.reconfigure(errors="replace")
     try:
         main = typer.main.get_command(application())
         if arguments and arguments[0] in {known.__name__ for known in COMMANDS}:

@@ -34,7 +34,7 @@ def report(
     found = load(record)
     text = render(found, format_.value, lines=lines_of(found.config_path))
     if out is None:
-        typer.echo(text)
+        typer.echo(text.encode())  # UTF-8 whatever the locale
     else:
         put_text(out, text)
         typer.echo(out)
