@@ -50,3 +50,11 @@ def test_a_truncated_record_exits_4(
         said = capsys.readouterr()
         assert said.out == ""
         assert "truncated" in said.err
+
+
+def test_sarif_points_into_the_configuration(out: Path, project: Path) -> None:
+    results = json.loads((out / "report.sarif").read_text("utf-8"))["runs"][0]["results"]
+    lines = (project / "reticent.toml").read_text("utf-8").splitlines()
+    for result in results:
+        region = result["locations"][0]["physicalLocation"]["region"]
+        assert lines[region["startLine"] - 1] in ("[[policy]]", "[[sensitive]]")

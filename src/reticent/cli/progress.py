@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 _WORDS = {
     "prepare": "Reading the model and the data",
     "references": "Training reference models",
+    "shadows": "Training shadow models",
     "cells": "Attacking",
     "controls": "Checking the audit itself",
     "report": "Writing",
