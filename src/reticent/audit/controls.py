@@ -4,7 +4,7 @@ A control that fails makes the audit invalid: "not found" would mean nothing, or
 be an artefact of the data.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -23,12 +23,14 @@ from reticent.core import (
     Candidates,
     Channel,
     Column,
+    Domain,
     Family,
     Inputs,
     Leakage,
     MembershipClaim,
     RecordClaim,
     canonical_rows,
+    stack,
 )
 from reticent.ledger import QueryLedger
 from reticent.policy import Policy
@@ -44,22 +46,28 @@ SURE = 0.999
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Telltale:
-    """The model under audit with a leak planted in it: it is sure of its members, and right.
+    """The model under audit with a leak planted in it: sure and right about its members alone.
+
+    For anybody else it is sure of the class next to the model's own. A model that is sure of most
+    strangers, or that answers with labels only, would hide a leak that touches members alone.
 
     Attributes:
         inner: the model.
         members: their true records.
         y: (n,) their outcomes.
+        scales: hidden columns that are guessed from a grid: a member is known by the grid value
+            nearest to the true one, for no guess is the true one to the last digit.
     """
 
     inner: Target
     members: Inputs
     y: Column
+    scales: Mapping[str, Domain] = field(default_factory=dict)
     _known: dict[bytes, float] = field(init=False)
     _shift: float = field(init=False)
 
     def __post_init__(self) -> None:
-        rows = canonical_rows(self.members)
+        rows = self._names(self.members)
         object.__setattr__(self, "_known", dict(zip(rows, self.y.tolist(), strict=True)))
         values = self.inner.answer(self.members).values
         spread = 0.0 if values is None else float(np.std(values - self.y))
@@ -86,9 +94,9 @@ class Telltale:
         return self.inner.columns
 
     def answer(self, x: Inputs) -> Answer:
-        """Return the model's answers, except for members: theirs are sure and right."""
+        """Return answers that are sure and right for members, and beside the point for others."""
         raw = self.inner.answer(x)
-        known = [self._known.get(row) for row in canonical_rows(x)]
+        known = [self._known.get(row) for row in self._names(x)]
         held = np.array([y is not None for y in known])
         y = np.array([0.0 if v is None else v for v in known])
         if raw.values is not None:
@@ -96,12 +104,19 @@ class Telltale:
         labels, scores = raw.labels, raw.scores
         index = y.astype(np.int64)
         if labels is not None:
-            labels = np.where(held, index, labels)
+            labels = np.where(held, index, (labels + 1) % len(self.classes))
         if scores is not None:
-            sure = np.full(scores.shape, (1 - SURE) / max(scores.shape[1] - 1, 1))
-            sure[np.arange(len(index)), index] = SURE
-            scores = np.where(held[:, None], sure, scores)
+            classes = scores.shape[1]
+            index = np.where(held, index, (scores.argmax(axis=1) + 1) % classes)
+            scores = np.full(scores.shape, (1 - SURE) / max(classes - 1, 1))
+            scores[np.arange(len(index)), index] = SURE
         return Answer(labels=labels, scores=scores)
+
+    def _names(self, x: Inputs) -> list[bytes]:
+        if isinstance(x, np.ndarray) or not self.scales:
+            return canonical_rows(x)
+        nearest = {c: d.values[d.index_of(x[c].to_numpy())] for c, d in self.scales.items()}
+        return canonical_rows(x.assign(**nearest))
 
     def weights(self) -> object:
         """Return the model's weights: the leak is in the answers only."""
@@ -261,12 +276,17 @@ def attribute_controls(
     what = "+".join(task.hidden)
     controls: list[Control] = []
     if task.level != "weights":
-        planted = Telltale(target, experiment.members.x, experiment.members.y)
+        scales = {c: d for c in task.hidden if (d := experiment.domains[c]).continuous}
+        # The adversary's own records too: from them it learns what the answers are worth.
+        sides = [s for s in (experiment.members, experiment.auxiliary) if s is not None]
+        planted = Telltale(
+            target, stack([s.x for s in sides]), np.concatenate([s.y for s in sides]), scales
+        )
         controls.append(
             positive(
                 f"planted leak of {what} ({attack.name})",
-                "The model was made sure and right about every member's true record; the attack "
-                "must gain on imputation.",
+                "The model was made sure and right about true records, and wrong about others; the "
+                "attack must gain on imputation.",
                 _hidden(prepared, attack, task, planted, imputation, rng).primary,
                 at_least=0.0,
             )

@@ -294,10 +294,16 @@ def _needed(claim: AttributeClaim | None) -> AttributeClaim:
 
 def _first(tasks: Sequence[Task], family: Family, order: Sequence[str]) -> Task | None:
     """Return the task that the controls of a family are run like: scores first, y seen."""
-    ours = [task for task in tasks if task.family is family]
+    # Who has seen nothing need not ask the model at all: nothing planted in it could show.
+    ours = [
+        task
+        for task in tasks
+        if task.family is family
+        and (family is not Family.ATTRIBUTE or task.seen is not Seen.NOTHING)
+    ]
     rank = {name: i for i, name in enumerate(order)}
     level = {"scores": 0, "value": 0, "top_k": 1, "label": 2, "weights": 3}
-    seen = {Seen.Y: 0, Seen.NOTHING: 1, Seen.LABEL: 2, Seen.SCORES: 3}
+    seen = {Seen.Y: 0, Seen.LABEL: 1, Seen.SCORES: 2, Seen.NOTHING: 3}
     return min(
         ours,
         key=lambda t: (level[t.level], rank.get(t.attack, len(rank)), seen[t.seen], t.id),
