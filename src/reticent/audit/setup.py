@@ -147,7 +147,8 @@ def under_test(
     Args:
         members: (n, ...) records that were trained on.
         non_members: records that were not, those who equal a member already left out.
-        outside: records that were not trained on, before any was left out.
+        outside: records that were not trained on, before any was left out; all but the first
+            are the adversary's own.
         features: the model's input columns.
         outcome: the outcome column.
 
@@ -173,6 +174,14 @@ def under_test(
             f"data in all columns. Without them fewer than {MIN_PER_SIDE} would be left, so that "
             "they stay under test; an adversary may hold them already."
         )
+    if len(outside) > 1:
+        owned = among(pd.concat([part[columns] for part in outside[1:]]), non_members[columns])
+        if owned.any() and len(non_members) - int(owned.sum()) >= MIN_PER_SIDE:
+            warnings.append(
+                f"{int(owned.sum())} of {len(non_members)} non-members are among the adversary's "
+                "own records; they are not under test, as the members who are there are not."
+            )
+            non_members = non_members[~owned]
     sides = []
     for name, side in (("members", members), ("non-members", non_members)):
         once = side.drop_duplicates(subset=list(features))
