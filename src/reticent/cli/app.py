@@ -1,9 +1,11 @@
 """The commands put together, and the one place where every error ends."""
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated, cast
 
 import typer
@@ -61,6 +63,8 @@ def application() -> typer.Typer:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     command = "reticent"
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what a locale cannot show must not end an audit
             stream.reconfigure(errors="replace")
@@ -88,6 +92,11 @@ def run(arguments: Sequence[str]) -> int:
         return complain(error, command=command)
     finally:
         let_go()
+
+
+def _nowhere() -> TextIOWrapper:
+    """Return what takes the place of a stream that whoever started us has closed."""
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _usage(error: Exception, arguments: Sequence[str], *, command: str) -> ExitCode:
