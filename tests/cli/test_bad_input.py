@@ -258,6 +258,13 @@ CONFIGS = {
         rewrite('target = "ill"', 'target = "ill"\nidentifier = "ill"'),
         ["'ill'", "data.target"],
     ),
+    "an identifier that is not there": (
+        each(
+            model(lambda x, y: LogisticRegression().fit(x.to_numpy(), y)),  # names no columns
+            rewrite('target = "ill"', 'target = "ill"\nidentifier = "person"'),
+        ),
+        ["'person'", "members"],
+    ),
     "a name over two lines": (
         rewrite('column = "smoker"', 'column = "smo\\nker"'),
         [r"'smo\nker'", "one line"],
@@ -611,6 +618,12 @@ def test_nobody_has_to_read_along(here: Path) -> None:
     record = load(here / "reticent-out" / "record.json")
     assert record.run.complete
     assert done.returncode == record.exit_code
+
+
+def test_closed_streams(here: Path) -> None:
+    words = " ".join(f"'{word}'" for word in (*PROGRAM, *LOSS))
+    done = subprocess.run(["bash", "-c", f"{words} >&- 2>&-"], cwd=here, env=environment())
+    assert done.returncode == load(here / "reticent-out" / "record.json").exit_code
 
 
 def pieces(here: Path) -> int:
