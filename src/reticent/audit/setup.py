@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OUTCOME = "(outcome)"
+# Learners get hardly better with more, and a million rows would cost minutes for each of them.
+AUXILIARY_PER_CANDIDATE = 5
 # Columns of a recorded query log that hold answers; all the others are inputs.
 LOG_LABEL, LOG_VALUE, LOG_SCORE = "answer.label", "answer.value", "answer.score."
 
@@ -98,7 +100,9 @@ def from_config(
         non_members=people["non_members"],
         auxiliary=None
         if auxiliary is None or len(auxiliary) == 0
-        else _population(auxiliary, features, config, target),
+        else sample(
+            _population(auxiliary, features, config, target), AUXILIARY_PER_CANDIDATE * most, rng
+        ),
         users=sample(users, most, rng),
         target_column=config.data.target,
         sensitive=tuple(sensitive),
@@ -126,7 +130,22 @@ def from_config(
         config_digest=config.digest,
         config_path=None if config._path is None else str(config._path),
         train_rows=train_rows,
-        warnings=(*(f"{f.what} {f.way_out}" for f in checked.findings), *twins),
+        warnings=(
+            *(f"{f.what} {f.way_out}" for f in checked.findings),
+            *twins,
+            *_fewer(auxiliary, most),
+        ),
+    )
+
+
+def _fewer(auxiliary: "pd.DataFrame | None", most: int) -> tuple[str, ...]:
+    """Return a warning if the adversary is given a part of its records only."""
+    kept = AUXILIARY_PER_CANDIDATE * most
+    if auxiliary is None or len(auxiliary) <= kept:
+        return ()
+    return (
+        f"The adversary learns from {kept} of its {len(auxiliary)} auxiliary records, drawn with "
+        "the seed; raise data.max_candidates to give it more.",
     )
 
 
