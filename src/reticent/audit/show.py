@@ -18,7 +18,7 @@ FORMULAS = {
     "guesser without the model is right about) / non-members",
     "epsilon_lower": "ln((TPR lower end - delta) / FPR upper end), threshold chosen on the other "
     "half",
-    "ppv_at_prior": "prior TPR / (prior TPR + (1 - prior) FPR), on the second half",
+    "ppv": "prior TPR / (prior TPR + (1 - prior) FPR), on the second half",
     "precision": "people who have the value among those guessed to have it",
     "recall": "people guessed to have the value among those who have it",
     "near_match_rate": "records with every hidden column right (equal, or within the tolerance) / "
