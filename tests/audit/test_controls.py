@@ -198,14 +198,14 @@ def test_a_guesser_that_holds_the_truth_fails_the_deaf_model(ready, imputed):
     }
 
 
-def test_a_grader_that_is_kind_to_everybody_fails_the_shuffle(ready, imputed, monkeypatch):
+def test_a_grader_that_does_not_look_at_the_truth_fails_the_shuffle(ready, imputed, monkeypatch):
+    people = len(ready.experiment.is_member)
+    verdicts = iter([np.ones(people, bool), *[np.zeros(people, bool)] * 2] * 3)
     monkeypatch.setattr(
-        "reticent.audit.grade.attribute.joint_right",
-        lambda guesses, truth, domains: np.full(len(truth), guesses["affair"][0] == 1),
+        "reticent.audit.grade.attribute.joint_right", lambda guesses, truth, domains: next(verdicts)
     )
-    kind = Guesser(lambda people, _: np.ones(len(people)))
-    lazy = replace(imputed, guesses={"affair": np.zeros(len(ready.experiment.is_member))})
-    controls = passed(attribute_controls(ready, kind, ATTRIBUTE, lazy, rng()))
+    lazy = Guesser(lambda people, _: np.ones(len(people)))
+    controls = passed(attribute_controls(ready, lazy, ATTRIBUTE, imputed, rng()))
     assert not controls["shuffled values"]
 
 
