@@ -39,6 +39,8 @@ from reticent.targets.base import Target
 
 # A control at 95 % would call one honest audit in twenty invalid.
 CONTROL_CONFIDENCE = 0.999
+# A planted leak is there for certain, so an interval that wide would only hide it in small audits.
+PLANTED_CONFIDENCE = 0.95
 BLIND_FOLDS = 5
 SHIFT_FACTOR = 5.0  # error spreads by which a planted regressor misses whoever it does not hold
 SURE = 0.999
@@ -179,7 +181,10 @@ def membership_controls(
     """Return the controls of the membership family, run with one of its attacks."""
     experiment = prepared.experiment
     planted = Telltale(prepared.target, experiment.members.x, experiment.members.y)
-    found = _membership(prepared, attack, task, planted, rng).primary
+    seen = _claim(prepared, attack, task, planted, rng)
+    found = _grade(
+        experiment, seen, experiment.is_member, rng, confidence=PLANTED_CONFIDENCE
+    ).primary
     controls = [
         positive(
             f"planted membership leak ({attack.name})",
@@ -287,7 +292,9 @@ def attribute_controls(
                 f"planted leak of {what} ({attack.name})",
                 "The model was made sure and right about true records, and wrong about others; the "
                 "attack must gain on imputation.",
-                _hidden(prepared, attack, task, planted, imputation, rng).primary,
+                _hidden(
+                    prepared, attack, task, planted, imputation, rng, confidence=PLANTED_CONFIDENCE
+                ).primary,
                 at_least=0.0,
             )
         )
@@ -335,21 +342,19 @@ def _claim(
     return claim
 
 
-def _membership(
-    prepared: Prepared, attack: Attack, task: Task, target: Target, rng: np.random.Generator
-) -> Graded:
-    claim = _claim(prepared, attack, task, target, rng)
-    return _grade(prepared.experiment, claim, prepared.experiment.is_member, rng)
-
-
 def _grade(
-    experiment: Experiment, claim: MembershipClaim, is_member: Column, rng: np.random.Generator
+    experiment: Experiment,
+    claim: MembershipClaim,
+    is_member: Column,
+    rng: np.random.Generator,
+    *,
+    confidence: float = CONTROL_CONFIDENCE,
 ) -> Graded:
     return grade_membership(
         claim.scores,
         is_member,
         rng,
-        confidence=CONTROL_CONFIDENCE,
+        confidence=confidence,
         prior=experiment.prior_membership,
         ppv_declared=experiment.ppv_declared,
     )
@@ -364,6 +369,7 @@ def _hidden(
     rng: np.random.Generator,
     *,
     shuffle: bool = False,
+    confidence: float = CONTROL_CONFIDENCE,
 ) -> Graded:
     """Run an attack on hidden columns against a stand-in for the model, and grade it."""
     experiment = prepared.experiment
@@ -381,9 +387,7 @@ def _hidden(
         truth = truth.assign(**{c: truth[c].to_numpy()[order] for c in task.hidden})
     inside, domains = experiment.is_member, experiment.domains
     if isinstance(claim, RecordClaim):
-        return grade_record(
-            claim, truth, inside, imputation, domains, confidence=CONTROL_CONFIDENCE
-        )
+        return grade_record(claim, truth, inside, imputation, domains, confidence=confidence)
     if not isinstance(claim, AttributeClaim):
         raise TypeError(f"{attack.name} guesses no hidden columns")
     return grade_attribute(
@@ -393,7 +397,7 @@ def _hidden(
         imputation,
         domains,
         rng,
-        confidence=CONTROL_CONFIDENCE,
+        confidence=confidence,
         ppv_declared=experiment.ppv_declared,
     )
 
