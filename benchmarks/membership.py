@@ -14,7 +14,7 @@ Takes no arguments. Four sections, each measured anew in this run:
 
 Two comparisons are deliberately hard on us. Our RMIA averages IN and OUT models apart, so that a
 record which all (or none) of eight references hold does not flood its top scores; and SACRO-ML is
-taken in the best of its six modes (its Carlini modes with a global variance fall to a tenth of that).
+taken in the best of its six modes (its Carlini modes with a global variance are far below).
 
 Everything is the median of five seeds where it is not an interval. The last line is JSON.
 """
