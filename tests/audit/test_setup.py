@@ -411,7 +411,7 @@ def test_regressors_are_audited_through_every_policy():
     x, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
     order = np.random.default_rng(0).permutation(len(x))
     inside, outside = order[:150], order[150:]
-    model = RandomForestRegressor(20, random_state=0).fit(x.iloc[inside], y.iloc[inside])
+    model = RandomForestRegressor(10, random_state=0).fit(x.iloc[inside], y.iloc[inside])
     made = from_objects(
         model,
         members=(x.iloc[inside], y.iloc[inside]),
@@ -423,7 +423,7 @@ def test_regressors_are_audited_through_every_policy():
             "round-tens": Policy((Round(-1),)),
             "noisy": Policy((KeyedNoise(scale=150.0),)),
         },
-        reference_models=6,
+        reference_models=4,
         seed=1,
     )
     record = audited(made, "loss", "lira-online", "map")
