@@ -132,11 +132,12 @@ def choose(
 def rarity(scores: Floats, strangers: Floats) -> Floats:
     """Return -log10 of the share of `strangers` at or above each score, (n,).
 
-    Between two strangers it is interpolated and beyond the rarest it goes on growing, without
+    The score itself counts as one of them, so that no share is 0. Between two strangers it is
+    interpolated and beyond the rarest it goes on growing, without
     end but ever more slowly: a strictly increasing function of the score.
 
     >>> rarity(np.array([0.0, 1.0]), np.arange(9.0)).round(3)
-    array([0.   , 0.051])
+    array([0.   , 0.046])
     """
     known = np.unique(strangers)
     share = 1 - np.searchsorted(np.sort(strangers), known, side="left") / (len(strangers) + 1)
