@@ -64,8 +64,9 @@ def _count(n: int, what: str, many: str | None = None) -> str:
 
 
 def _tally(record: Record) -> str:
+    about_people = [cell for cell in record.cells if cell.family != "extraction"]
     counts = {
-        verdict: sum(cell.verdict == verdict for cell in record.cells)
+        verdict: sum(cell.verdict == verdict for cell in about_people)
         for verdict in ("finding", "inconclusive", "invalid", "nothing found")
     }
     parts = [
@@ -75,7 +76,9 @@ def _tally(record: Record) -> str:
     ]
     if counts["invalid"]:
         parts.insert(2, f"{counts['invalid']:,} invalid")
-    return f"{_count(len(record.cells), 'cell')}: {', '.join(parts)}."
+    copies = len(record.cells) - len(about_people)
+    apart = f" Kept apart: {_count(copies, 'cell')} about copying the model." if copies else ""
+    return f"{_count(len(about_people), 'cell')}: {', '.join(parts)}.{apart}"
 
 
 def _failed(record: Record) -> list[str]:
