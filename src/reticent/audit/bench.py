@@ -19,6 +19,7 @@ from reticent.audit.pieces import Piece, find, keep, measured_of, piece_key
 from reticent.audit.plan import Task
 from reticent.audit.prepare import Prepared
 from reticent.audit.record import NotRun
+from reticent.audit.references import stop_children
 from reticent.audit.store import Store
 from reticent.core import (
     NO_CHANNEL,
@@ -221,12 +222,6 @@ def _in_processes(bench: Bench, groups: Sequence[list[Task]], jobs: int) -> Iter
         pool.shutdown(wait=False, cancel_futures=True)
     for task in left.values():
         yield bench.work(task)
-
-
-def stop_children() -> None:
-    """End the worker processes at once; what they had finished is on disk."""
-    for child in multiprocessing.active_children():
-        child.terminate()
 
 
 def _not_run(task: Task, kind: str, why: object) -> Done:

@@ -159,8 +159,7 @@ def _in_processes(
         except BrokenProcessPool:
             left = [i for i in left if i not in done]
         except BaseException:
-            for child in multiprocessing.active_children():
-                child.terminate()
+            stop_children()
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -169,6 +168,12 @@ def _in_processes(
         "left to train.",
         way_out="They may have run out of memory: use --jobs 1; finished models are kept.",
     )
+
+
+def stop_children() -> None:
+    """End the worker processes at once; what they had finished is on disk."""
+    for child in multiprocessing.active_children():
+        child.terminate()
 
 
 def _keep(store: Store, key: str, target: Target) -> None:
