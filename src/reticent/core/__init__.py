@@ -25,6 +25,7 @@ from reticent.core.errors import (
 from reticent.core.inputs import canonical_cell, canonical_rows, repeat, stack, take
 from reticent.core.leakage import Leakage
 from reticent.core.records import Candidates, Domain, Domains, Population
+from reticent.core.text import Choice, TextReply, TokenScores, Usage
 from reticent.core.types import Bools, Column, Floats, Inputs, Ints
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "BudgetSpent",
     "Candidates",
     "Channel",
+    "Choice",
     "Claim",
     "Column",
     "Domain",
@@ -58,7 +60,10 @@ __all__ = [
     "RecordClaim",
     "ReticentError",
     "Seen",
+    "TextReply",
+    "TokenScores",
     "UntrustedFile",
+    "Usage",
     "canonical_cell",
     "canonical_rows",
     "check_raw",

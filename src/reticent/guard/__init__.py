@@ -1,0 +1,1 @@
+"""The gateway: an audited policy, enforced in front of a model server."""

@@ -1,0 +1,163 @@
+"""The nouns that the parts of the guard share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+EVERY_MODEL = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Somebody who has proved who they are.
+
+    Attributes:
+        tenant: whose models they may see at all.
+        identity: a stable name; several tokens can belong to one.
+        token: id (never the secret) of the key, token or certificate that was shown.
+        models: the models granted; `EVERY_MODEL` grants all of the tenant's.
+    """
+
+    tenant: str
+    identity: str
+    token: str
+    models: frozenset[str]
+
+    def may_ask(self, model: str) -> bool:
+        """Return whether this caller was granted a model."""
+        return model in self.models or EVERY_MODEL in self.models
+
+
+class Authenticator(Protocol):
+    """Finds out who is asking; quick, and without any input or output of its own."""
+
+    def identify(self, headers: Mapping[str, str], address: str, now_s: float) -> Caller | None:
+        """Return the caller, or None if the request proves nothing.
+
+        Args:
+            headers: names in lower case; a header that came twice is not in it.
+            address: IP address of the connection itself.
+            now_s: seconds since 1970.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """One thing whose rows are counted: an identity, a token or an address range, for one model.
+
+    Attributes:
+        key: names it in the store; holds pseudonyms only.
+        rows_per_minute: sustained rate; None for no limit.
+        burst_rows: rows at once after a rest.
+        concurrent: requests in flight; None for no limit.
+        lifetime_rows: rows ever; None for no limit.
+        rolling: (rows, seconds) windows.
+    """
+
+    key: str
+    rows_per_minute: float | None = None
+    burst_rows: int = 1
+    concurrent: int | None = None
+    lifetime_rows: int | None = None
+    rolling: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What the limits say to a request, all scopes or none.
+
+    Attributes:
+        granted: whether its rows were booked.
+        retry_after_s: when to come again if not; inf for a budget that does not come back.
+        scope: key of the scope that refused; "" if granted. For the journal, not for callers.
+        reason: "" if granted, else "rate", "concurrent", "lifetime", "rolling", "too many rows"
+            (never possible with this burst) or "store away".
+        ticket: what `Limits.release` needs.
+    """
+
+    granted: bool
+    retry_after_s: float = 0.0
+    scope: str = ""
+    reason: str = ""
+    ticket: Any = None
+
+
+class Limits(Protocol):
+    """Counts rows and decides; correct to the row however many ask at once.
+
+    Rows are booked before the model is asked and never given back, also if it then fails: whoever
+    can make a model fail must not get free questions.
+    """
+
+    async def admit(self, scopes: Sequence[Scope], rows: int, *, sensitive: bool) -> Admission:
+        """Book `rows` in every scope, or in none.
+
+        Args:
+            scopes: all that must have room.
+            rows: how many, 1 or more.
+            sensitive: shut while a shared store is away; others get a bounded local allowance.
+        """
+        ...
+
+    async def release(self, admission: Admission) -> None:
+        """Say that a request is over; only concurrency comes back."""
+        ...
+
+    async def spent(self, key: str) -> Mapping[str, float]:
+        """Return what is booked for a scope: {"lifetime_rows", "rate_rows", "concurrent", ...}."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and files."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thing that happened, as the journal keeps it.
+
+    Attributes:
+        time_s: seconds since 1970.
+        kind: "query", "refusal", "key", "policy", "erasure", "start", "stop", "suspicion" ...
+        tenant, identity, token, network, model: who and what, pseudonyms for people; "" for none.
+        rows: rows asked.
+        outcome: "answered" or the reason of a refusal.
+        status: HTTP status that was sent; 0 for none.
+        policy: digest of the policy in force.
+        fingerprints: one keyed hash (16 bytes) a row of inputs.
+        detail: anything else, plain JSON values.
+    """
+
+    time_s: float
+    kind: str
+    tenant: str = ""
+    identity: str = ""
+    token: str = ""
+    network: str = ""
+    model: str = ""
+    rows: int = 0
+    outcome: str = ""
+    status: int = 0
+    policy: str = ""
+    fingerprints: tuple[bytes, ...] = ()
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Journal(Protocol):
+    """Append-only, chained; the guard's memory for investigators."""
+
+    async def append(self, entry: Entry, *, durable: bool) -> None:
+        """Keep an entry; with `durable`, return only when it is on disk.
+
+        Raises: JournalDown when it cannot be kept; the guard then answers nobody.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Write all that is waiting, sign a checkpoint, and stop."""
+        ...
+
+
+class JournalDown(Exception):
+    """The journal cannot be written; nothing may be answered."""

@@ -1,0 +1,1 @@
+"""What a stranger gets from a live endpoint, found from outside."""
