@@ -43,7 +43,7 @@ def is_sql(source: str) -> bool:
 
 def faults_between(doc: Mapping[str, Any]) -> list[Fault]:
     """Return every fault that no single value shows."""
-    checks = (_model, _data, _columns, _sensitive, _adversary, _exposure, _policies, _audit)
+    checks = (_model, _data, _columns, _sensitive, _adversary, _exposure, _policies, _audit, _guard)
     return [fault for check in checks for fault in check(doc)]
 
 
@@ -301,6 +301,61 @@ def _audit(doc: Mapping[str, Any]) -> Iterator[Fault]:
                 f"audit.declared names policy {shown(policy)}; the policies are {shown(names)}.",
                 did_you_mean(policy, names),
             )
+
+
+def _guard(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    guard = _table(doc, "guard")
+    policies = [t.get("name") for t in _list(doc, "policy") if isinstance(t, Mapping)] or ["open"]
+    names = [name for name in policies if isinstance(name, str)]
+    taken: list[tuple[object, object]] = []
+    for i, endpoint in enumerate(_list(guard, "endpoint")):
+        if not isinstance(endpoint, Mapping):
+            continue
+        key = ("guard", "endpoint", i)
+        policy = endpoint.get("policy")
+        if isinstance(policy, str) and policy not in names:
+            yield Fault(
+                (*key, "policy"),
+                f"guard.endpoint[{i + 1}].policy is {shown(policy)}; the policies are "
+                f"{shown(names)}.",
+                did_you_mean(policy, names) or "Name a [[policy]] table of this file.",
+            )
+        name = (endpoint.get("tenant", "default"), endpoint.get("model"))
+        if name in taken:
+            yield Fault(
+                (*key, "model"),
+                f"Two endpoints of tenant {shown(name[0])} are called {shown(name[1])}.",
+                "Give each [[guard.endpoint]] a name of its own.",
+            )
+        taken.append(name)
+        if "inputs" in endpoint and "row_shape" in endpoint:
+            yield Fault(
+                (*key, "row_shape"),
+                f"Endpoint {shown(name[1])} has both inputs and row_shape.",
+                "Keep inputs for a table, row_shape for one plain array.",
+            )
+        yield from _ranges(key, _list(endpoint, "inputs"))
+
+
+def _ranges(key: tuple[str | int, ...], inputs: Sequence[Any]) -> Iterator[Fault]:
+    earlier: list[object] = []
+    for j, column in enumerate(inputs):
+        if not isinstance(column, Mapping):
+            continue
+        low, high = column.get("low"), column.get("high")
+        if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low > high:
+            yield Fault(
+                (*key, "inputs", j, "low"),
+                f"Input {shown(column.get('name'))} has low {shown(low)} above high {shown(high)}.",
+                "Exchange the two.",
+            )
+        if column.get("name") in earlier:
+            yield Fault(
+                (*key, "inputs", j, "name"),
+                f"Two inputs are called {shown(column.get('name'))}.",
+                "Name each column once.",
+            )
+        earlier.append(column.get("name"))
 
 
 def _table(doc: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -1,10 +1,10 @@
 """What the [guard] tables of reticent.toml may hold."""
 
 import ipaddress
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from reticent.config.values import Columns, Named, Owner, Scalar, Slug, broken, different
 
@@ -309,14 +309,3 @@ class Guard(_Table):
     )
     jwt: Jwt | None = Field(default=None, description="Callers with tokens.")
     proxy: Proxy | None = Field(default=None, description="Callers that a proxy vouches for.")
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        names = [(e.tenant, e.model) for e in self.endpoint]
-        for name in names:
-            if names.count(name) > 1:
-                raise broken(f"two endpoints of tenant {name[0]!r} are called {name[1]!r}.")
-        for endpoint in self.endpoint:
-            if endpoint.inputs and endpoint.row_shape:
-                raise broken(f"endpoint {endpoint.model!r} has both inputs and row_shape.")
-        return self

@@ -10,6 +10,16 @@ from pydantic_core import ErrorDetails
 
 from reticent.config.checks import faults_between, is_sql
 from reticent.config.faults import Fault, did_you_mean, shown, written
+from reticent.config.guard import (
+    Allowance,
+    Endpoint,
+    Guard,
+    Input,
+    Jwt,
+    Limits,
+    Proxy,
+    Window,
+)
 from reticent.config.lines import Key, line_numbers, nearest
 from reticent.config.schema import (
     Adversary,
@@ -18,6 +28,7 @@ from reticent.config.schema import (
     Data,
     Declared,
     Exposure,
+    GuardFile,
     Model,
     PolicyTable,
     Sensitive,
@@ -36,17 +47,32 @@ _WORDS = (
     (" after validation", ""),
     *((f" or instance of {kind}", "") for kind in ("Model", "Data", "Audit", "Adversary")),
     *((f" or instance of {kind}", "") for kind in ("Exposure", "Sensitive", "PolicyTable")),
+    *((f" or instance of {kind}", "") for kind in ("Guard", "Endpoint", "Jwt", "Proxy", "Limits")),
+    *((f" or instance of {kind}", "") for kind in ("Allowance", "Window", "Input")),
 )
 WRITE_ONE = 'Let "reticent init MODEL DATA" write one.'
 
-_SECTIONS: dict[str, type[BaseModel]] = {
-    "model": Model,
-    "data": Data,
-    "sensitive": Sensitive,
-    "adversary": Adversary,
-    "exposure": Exposure,
-    "policy": PolicyTable,
-    "audit": Audit,
+_SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
+    (): Config,
+    ("model",): Model,
+    ("data",): Data,
+    ("sensitive",): Sensitive,
+    ("adversary",): Adversary,
+    ("exposure",): Exposure,
+    ("policy",): PolicyTable,
+    ("audit",): Audit,
+    ("audit", "declared"): Declared,
+    ("guard",): Guard,
+    ("guard", "jwt"): Jwt,
+    ("guard", "proxy"): Proxy,
+    ("guard", "endpoint"): Endpoint,
+    ("guard", "endpoint", "inputs"): Input,
+    ("guard", "endpoint", "limits"): Limits,
+    **{
+        ("guard", "endpoint", "limits", who, *rest): table
+        for who in ("identity", "token", "network")
+        for rest, table in (((), Allowance), (("rolling",), Window))
+    },
 }
 _REQUIRED = {
     ("model",): "Write [model] with owner and path (or call).",
@@ -56,6 +82,10 @@ _REQUIRED = {
     ("data", "target"): "Name the column that the model predicts.",
     ("sensitive", "column"): "Name the column.",
     ("sensitive", "harm"): 'Declare how much it would hurt: "low", "medium", "high" or "severe".',
+    ("guard",): "Write [guard] and a [[guard.endpoint]] table for each model.",
+    ("guard", "endpoint"): "Write a [[guard.endpoint]] table for each model.",
+    ("guard", "endpoint", "owner"): "Name the person or team who answers for this model.",
+    ("guard", "endpoint", "upstream"): 'Say where it is: upstream = "http://127.0.0.1:9000".',
     ("policy", "name"): 'Name the policy, e.g. name = "rounded".',
 }
 
@@ -69,24 +99,52 @@ def load(path: Path, *, files: bool = True) -> Config:
 
     Raises: BadInput with one line a fault: file, line, value, rule, way out.
     """
-    text = _read(path)
-    try:
-        doc = tomllib.loads(text)
-        lines = line_numbers(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _syntax(path, text, error) from error
-    except RecursionError as error:
-        raise BadInput(f"{path}: its values are nested too deep.", way_out=WRITE_ONE) from error
-    except ValueError as error:  # an integer of more digits than Python converts
-        raise BadInput(f"{path}: it holds a value that cannot be read ({error}).") from error
+    doc, lines = _document(path)
     try:
         config = parse(doc, name=str(path), lines=lines)
     except RecursionError as error:
-        raise BadInput(f"{path}: its values are nested too deep.", way_out=WRITE_ONE) from error
+        raise _too_deep(path) from error
     config = config.written_in(path, lines)
     if files:
         _raise(list(_missing_files(config)), str(path), lines)
     return config
+
+
+def load_guard(path: Path) -> GuardFile:
+    """Return what a guard needs of the configuration in `path`.
+
+    Raises: BadInput with one line a fault: file, line, value, rule, way out.
+    """
+    doc, lines = _document(path)
+    try:
+        if "model" in doc and "data" in doc:
+            parse(doc, name=str(path), lines=lines)  # one file for both: all of it must be right
+        return parse_guard(doc, name=str(path), lines=lines).written_in(path)
+    except RecursionError as error:
+        raise _too_deep(path) from error
+
+
+def parse_guard(
+    doc: Mapping[str, Any], *, name: str = "configuration", lines: Mapping[Key, int] | None = None
+) -> GuardFile:
+    """Return the guard's part of a configuration that plain data describe.
+
+    Raises: BadInput with one line a fault.
+    """
+    known = list(Config.model_fields)
+    faults = [
+        Fault((key,), f"Unknown key {key}.", did_you_mean(key, known))
+        for key in doc
+        if key not in known
+    ]
+    own = {key: doc[key] for key in ("guard", "policy") if key in doc}
+    faults += faults_between(own)
+    try:
+        read = GuardFile.model_validate(own)
+    except ValidationError as error:
+        faults = [*_from_schema(error.errors(include_url=False), own), *faults]
+    _raise(faults, name, lines)
+    return read
 
 
 def parse(
@@ -108,6 +166,22 @@ def parse(
     faults = list(_from_schema(details, doc)) + faults_between(doc)
     _raise(faults, name, lines)
     raise BadInput(f"{name}: it cannot be used ({details[0]['msg']}).")  # pragma: no cover
+
+
+def _document(path: Path) -> tuple[dict[str, Any], dict[Key, int]]:
+    text = _read(path)
+    try:
+        return tomllib.loads(text), line_numbers(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax(path, text, error) from error
+    except RecursionError as error:
+        raise _too_deep(path) from error
+    except ValueError as error:  # an integer of more digits than Python converts
+        raise BadInput(f"{path}: it holds a value that cannot be read ({error}).") from error
+
+
+def _too_deep(path: Path) -> BadInput:
+    return BadInput(f"{path}: its values are nested too deep.", way_out=WRITE_ONE)
 
 
 def json_schema() -> dict[str, Any]:
@@ -224,11 +298,8 @@ def _present(loc: Iterable[str | int], doc: Any) -> Key:
 
 
 def _fields(place: tuple[str, ...]) -> list[str]:
-    if not place:
-        return list(Config.model_fields)
-    if place == ("audit", "declared"):
-        return list(Declared.model_fields)
-    return list(_SECTIONS[place[0]].model_fields) if place[0] in _SECTIONS else []
+    table = _SECTIONS.get(place)
+    return list(table.model_fields) if table else []
 
 
 def _missing_files(config: Config) -> Iterable[Fault]:

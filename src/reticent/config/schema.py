@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from reticent.config.checks import KIND_BY_SUFFIX, faults_between, is_sql
+from reticent.config.guard import Endpoint, Guard
 from reticent.config.lines import Key, nearest
 from reticent.config.values import (
     Call,
@@ -337,6 +338,9 @@ class Config(_Table):
         description="One [[policy]] table a chain; the first is the one in force.",
     )
     audit: Audit = Field(default_factory=Audit)
+    guard: Guard | None = Field(
+        default=None, description="The gateway that enforces a policy; an audit passes it over."
+    )
 
     _path: Path | None = PrivateAttr(None)
     _lines: Mapping[Key, int] = PrivateAttr(default_factory=dict)
@@ -370,8 +374,13 @@ class Config(_Table):
 
     @property
     def digest(self) -> str:
-        """Return the name of this configuration: SHA-256 of its values, wherever it lies."""
-        body = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """Return the name of this configuration: SHA-256 of its values, wherever it lies.
+
+        The guard's tables are left out: where a policy is enforced changes no figure.
+        """
+        body = json.dumps(
+            self.model_dump(mode="json", exclude={"guard"}), sort_keys=True, separators=(",", ":")
+        )
         return hashlib.sha256(body.encode()).hexdigest()
 
     def find(self, source: str) -> str | Path:
@@ -389,4 +398,53 @@ class Config(_Table):
         """Return this configuration with the place where it was read."""
         placed = self.model_copy()
         placed._path, placed._lines = path, dict(lines)
+        return placed
+
+
+class GuardFile(BaseModel):
+    """What a guard reads of reticent.toml: its own tables and the policies.
+
+    The tables that only an audit needs may be there or not: where a guard runs, there is often
+    neither the model file nor the training data.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    guard: Guard
+    policy: Annotated[tuple[PolicyTable, ...], Field(strict=False, min_length=1)] = Field(
+        default=(PolicyTable(name="open"),),
+        description="One [[policy]] table a chain; the first is the one in force.",
+    )
+
+    _path: Path | None = PrivateAttr(None)
+
+    @property
+    def base(self) -> Path:
+        """Return the folder that relative paths start from."""
+        return self._path.parent if self._path else Path()
+
+    @property
+    def path(self) -> Path | None:
+        """Return the file that it was read from, as given; None if it came from plain data."""
+        return self._path
+
+    @property
+    def state(self) -> Path:
+        """Return the folder of keys, counters, journal and secret."""
+        return self.base / self.guard.state
+
+    @property
+    def policies(self) -> dict[str, Policy]:
+        """Return name -> policy in order; the first is the default."""
+        return {table.name: table.policy() for table in self.policy}
+
+    def policy_of(self, endpoint: Endpoint) -> tuple[str, Policy]:
+        """Return the name of the policy in force for an endpoint, and the policy."""
+        name = endpoint.policy or self.policy[0].name
+        return name, self.policies[name]
+
+    def written_in(self, path: Path) -> Self:
+        """Return this configuration with the place where it was read."""
+        placed = self.model_copy()
+        placed._path = path
         return placed

@@ -81,8 +81,31 @@ def write(
         _table("[exposure]", Exposure, {}),
         *_policies(model, columns.get(roles.target)),
         _table("[audit]", Audit, {}),
+        _guard(roles),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+_GUARD = (
+    'To enforce a policy in front of the running model: "reticent guard reticent.toml". It takes '
+    "the first [[policy]], or the one that an endpoint names. docs/configuration.md has every key."
+)
+
+
+def _guard(roles: Roles) -> str:
+    """Return the gateway's tables as comments: where the model will run, nobody knows yet."""
+    inputs = [{"name": name} for name in roles.features[:3]] or [{"name": "age"}]
+    lines = [
+        "[guard]",
+        'listen = "127.0.0.1:8080"',
+        "[[guard.endpoint]]",
+        'model = "name-on-the-wire"',
+        'owner = "Who answers for it"',
+        'protocol = "open-inference"',
+        'upstream = "http://127.0.0.1:9000"',
+        f"inputs = {rendered(inputs)}",
+    ]
+    return "\n".join([*_wrapped(_GUARD), *map(_comment, lines)])
 
 
 def rendered(value: Any) -> str:
