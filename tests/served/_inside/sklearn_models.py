@@ -2,7 +2,7 @@
 
 Usage: sklearn_models.py FOLDER
 
-FOLDER/iris.joblib (3 classes), digits.joblib (10 classes, 64 inputs), diabetes.joblib (a regression).
+FOLDER/iris.joblib (3 classes), digits.joblib (10 classes, 64 inputs), diabetes.joblib (regression).
 """
 
 import sys
