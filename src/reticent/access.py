@@ -14,7 +14,8 @@ from reticent.ledger import QueryLedger
 from reticent.policy import Policy
 from reticent.targets.base import Target
 
-QUERIED = Channel.LABEL | Channel.TOP_K | Channel.SCORES | Channel.VALUE
+PREDICTED = Channel.LABEL | Channel.TOP_K | Channel.SCORES | Channel.VALUE
+QUERIED = PREDICTED | Channel.EMBEDDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,14 @@ class Access:
         if values is None:
             raise self._shut(Channel.VALUE)
         return values
+
+    def embeddings(self, x: Inputs) -> Floats:
+        """Return the vector that answers each row, (n, d), NaN where withheld."""
+        self._open(Channel.EMBEDDING)
+        embeddings = self.ask(x).embeddings
+        if embeddings is None:
+            raise self._shut(Channel.EMBEDDING)
+        return embeddings
 
     def weights(self) -> object:
         """Return the fitted model itself; no policy stands between (A15)."""

@@ -22,6 +22,11 @@ def test_a_good_answer_passes_unchanged():
         (Answer(values=np.array([[1.0], [2.0]])), r"values of shape \(2, 1\)"),
         (Answer(values=np.array([1.0, np.nan])), "nan to row 1"),
         (Answer(values=np.array([np.inf, 1.0])), "inf to row 0"),
+        (Answer(embeddings=np.array([1.0, 2.0])), r"embeddings of shape \(2,\)"),
+        (Answer(embeddings=np.array([["a"], ["b"]])), "type <U1"),
+        (Answer(embeddings=np.array([[1.0, 2.0]])), "gave 1 answers to 2"),
+        (Answer(embeddings=np.array([[1.0, 2.0], [np.nan, 1.0]])), "row 1 with an embedding"),
+        (Answer(embeddings=np.array([[1.0, np.inf], [1.0, 1.0]])), "row 0 with an embedding"),
         (Answer(scores=np.array([[0.5, 0.5], [np.nan, 0.5]])), "row 1"),
         (Answer(scores=np.array([[1.2, -0.2], [1.0, 0.0]])), "row 0"),
         (Answer(scores=np.array([[0.5, 0.5], [0.5, 0.4]])), "sums to 0.9"),
@@ -50,6 +55,16 @@ def test_rounding_of_the_wire_is_not_an_error():
 )
 def test_only_drops_what_no_open_channel_carries(channels, left):
     assert GOOD.only(channels).channels == left
+
+
+def test_embeddings_are_a_channel_of_their_own():
+    vectors = Answer(embeddings=np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
+    assert check_raw(vectors, questions=2, model="m") is vectors
+    assert len(vectors) == 2
+    assert vectors.channels == Channel.EMBEDDING
+    assert vectors.only(Channel.EMBEDDING).embeddings is vectors.embeddings
+    assert vectors.only(~Channel.EMBEDDING).embeddings is None
+    assert vectors.take(np.array([1, 1])).embeddings.tolist() == [[4.0, 5.0, 6.0]] * 2
 
 
 def test_take_and_len():

@@ -33,6 +33,7 @@ hard_label = st.just({"kind": "hard_label"})
 every_step = st.one_of(for_scores, hard_label)
 chains = st.lists(for_scores, max_size=4)
 value_chains = st.lists(for_values, max_size=4)
+vector_chains = st.lists(for_values, max_size=4)
 channels = st.integers(0, 2 ** len(Channel) - 1).map(Channel)
 
 
@@ -57,6 +58,16 @@ def value_answers(draw, withheld=False):
     if withheld:
         values = np.where(rng.random(n) < 0.4, np.nan, values)
     return rng.normal(size=(n, 3)).round(2), Answer(values=values)
+
+
+@st.composite
+def embedding_answers(draw, withheld=False):
+    n, d = draw(st.integers(1, 6)), draw(st.integers(1, 9))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    vectors = rng.normal(scale=draw(st.sampled_from([0.05, 3.0])), size=(n, d))
+    if withheld:
+        vectors = np.where(rng.random(vectors.shape) < 0.4, np.nan, vectors)
+    return rng.normal(size=(n, 3)).round(2), Answer(embeddings=vectors)
 
 
 def keyed(x, secret=b"secret", step=0):

@@ -61,6 +61,59 @@ def test_on_values(step, values):
 
 
 @pytest.mark.parametrize(
+    ("step", "vector"),
+    [
+        ({"kind": "round", "digits": 0}, [12.0, -3.0, 250.0]),
+        ({"kind": "bucket", "edges": [0, 10, 100]}, [55.0, 5.0, 55.0]),
+        ({"kind": "clip", "low": 0, "high": 100}, [12.3, 0.0, 100.0]),
+    ],
+)
+def test_on_embeddings(step, vector):
+    answer = Answer(embeddings=np.array([[12.3, -3.2, 250.0], [12.3, -3.2, 250.0]]))
+    found = chain(step).apply(answer, np.zeros((2, 1)))
+    np.testing.assert_allclose(found.embeddings, [vector, vector], atol=1e-12)
+
+
+@pytest.mark.parametrize("distribution", ["laplace", "gaussian"])
+def test_every_coordinate_of_an_embedding_draws_its_own_noise(distribution):
+    policy = chain({"kind": "keyed_noise", "scale": 0.5, "distribution": distribution})
+    x = np.array([[1.0], [2.0], [1.0]])
+    plain = np.arange(12.0).reshape(3, 4)
+    noise = policy.apply(Answer(embeddings=plain), x, secret=b"s").embeddings - plain
+    assert len(np.unique(noise[:2].round(9))) == 8
+    np.testing.assert_allclose(noise[2], noise[0], atol=1e-12)  # the same question again
+    wider = policy.apply(Answer(embeddings=np.zeros((3, 6))), x, secret=b"s").embeddings
+    np.testing.assert_allclose(wider[:, :4], noise, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"kind": "threshold", "t": 0.5},
+        {"kind": "top_k", "k": 1},
+        {"kind": "hard_label"},
+        {"kind": "temperature", "t": 2},
+        {"kind": "abstain", "confidence": 0.5},
+        {"kind": "bucket", "count": 4},
+    ],
+)
+def test_what_makes_no_sense_for_an_embedder_is_refused_with_a_way_out(step):
+    with pytest.raises(BadPolicy, match="embedding") as caught:
+        chain(step).apply(Answer(embeddings=np.array([[1.0, 2.0]])), np.zeros((1, 1)))
+    assert caught.value.way_out
+
+
+def test_a_score_withheld_beside_others_changes_no_digit_of_theirs():
+    policy = chain({"kind": "temperature", "t": 0.7})
+    rows = np.random.default_rng(5).dirichlet(np.ones(9), size=50)
+    padded = np.full((50, 21), NAN)
+    padded[:, ::2][:, :9] = rows
+    assert np.array_equal(
+        scores_of(policy, padded).scores[:, ::2][:, :9], scores_of(policy, rows).scores
+    )
+
+
+@pytest.mark.parametrize(
     "step",
     [
         {"kind": "threshold", "t": 0.5},

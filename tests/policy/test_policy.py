@@ -16,12 +16,14 @@ from defences.strategies import (
     chain,
     chains,
     channels,
+    embedding_answers,
     every_step,
     for_values,
     hard_label,
     score_answers,
     value_answers,
     value_chains,
+    vector_chains,
 )
 from hypothesis import given, strategies as st
 
@@ -80,6 +82,13 @@ def test_a_withheld_value_stays_withheld(asked, steps):
     assert (np.isnan(found.values) == np.isnan(answer.values)).all()
 
 
+@given(embedding_answers(withheld=True), vector_chains)
+def test_a_withheld_coordinate_stays_withheld(asked, steps):
+    x, answer = asked
+    found = chain(*steps).apply(answer, x, secret=b"s")
+    assert np.isnan(found.embeddings[np.isnan(answer.embeddings)]).all()
+
+
 @given(score_answers(), chains)
 def test_the_label_is_changed_by_abstaining_alone(asked, steps):
     x, answer = asked
@@ -102,10 +111,17 @@ def test_an_answer_fills_no_channel_that_the_chain_shut(asked, steps):
         assert found.scores is None
 
 
-@given(st.data(), st.booleans(), st.binary(max_size=8))
-def test_apply_is_pure(data, regress, secret):
-    x, answer = data.draw(value_answers() if regress else score_answers())
-    policy = chain(*data.draw(value_chains if regress else chains))
+asked_and_chains = st.one_of(
+    st.tuples(score_answers(), chains),
+    st.tuples(value_answers(), value_chains),
+    st.tuples(embedding_answers(), vector_chains),
+)
+
+
+@given(asked_and_chains, st.binary(max_size=8))
+def test_apply_is_pure(asked_and_chain, secret):
+    (x, answer), steps = asked_and_chain
+    policy = chain(*steps)
     before = {k: None if v is None else v.copy() for k, v in parts(answer).items()}
     asked = x.copy()
     first = policy.apply(answer, x, secret=secret)
@@ -119,10 +135,10 @@ def test_apply_is_pure(data, regress, secret):
     assert first is not answer or not policy.defences
 
 
-@given(st.data(), st.booleans())
-def test_equal_answers_to_equal_questions_stay_equal(data, regress):
-    x, answer = data.draw(value_answers() if regress else score_answers())
-    policy = chain(*data.draw(value_chains if regress else chains))
+@given(st.data(), asked_and_chains)
+def test_equal_answers_to_equal_questions_stay_equal(data, asked_and_chain):
+    (x, answer), steps = asked_and_chain
+    policy = chain(*steps)
     n = len(answer)
     order = np.array(data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=8)))
     whole = policy.apply(answer, x, secret=b"s")

@@ -19,14 +19,16 @@ class Answer:
         labels: (n,) class index, -1 where the endpoint abstained.
         scores: (n, k) class probabilities, NaN where an entry is withheld.
         values: (n,) a regressor's output in the target's unit, NaN where withheld.
+        embeddings: (n, d) a vector a question, NaN where a coordinate is withheld.
     """
 
     labels: Ints | None = None
     scores: Floats | None = None
     values: Floats | None = None
+    embeddings: Floats | None = None
 
     def __len__(self) -> int:
-        for part in (self.labels, self.scores, self.values):
+        for part in (self.labels, self.scores, self.values, self.embeddings):
             if part is not None:
                 return len(part)
         return 0
@@ -37,6 +39,7 @@ class Answer:
             labels=self.labels if Channel.LABEL & channels else None,
             scores=self.scores if (Channel.SCORES | Channel.TOP_K) & channels else None,
             values=self.values if Channel.VALUE & channels else None,
+            embeddings=self.embeddings if Channel.EMBEDDING & channels else None,
         )
 
     def take(self, index: Ints) -> "Answer":
@@ -45,6 +48,7 @@ class Answer:
             labels=None if self.labels is None else self.labels[index],
             scores=None if self.scores is None else self.scores[index],
             values=None if self.values is None else self.values[index],
+            embeddings=None if self.embeddings is None else self.embeddings[index],
         )
 
     @property
@@ -57,6 +61,8 @@ class Answer:
             found |= Channel.SCORES | Channel.TOP_K
         if self.values is not None:
             found |= Channel.VALUE
+        if self.embeddings is not None:
+            found |= Channel.EMBEDDING
         return found
 
 
@@ -70,12 +76,13 @@ def check_raw(answer: Answer, *, questions: int, model: str) -> Answer:
         ("labels", answer.labels, 1),
         ("scores", answer.scores, 2),
         ("values", answer.values, 1),
+        ("embeddings", answer.embeddings, 2),
     )
     given = [(name, part, ndim) for name, part, ndim in parts if part is not None]
     if not given:
         raise BadAnswer(
             f"{model} answered nothing to {questions} questions.",
-            way_out="A label, class probabilities or a value is needed for every row.",
+            way_out="Every row needs a label, class probabilities, a value or an embedding.",
         )
     for name, part, ndim in given:
         _check_shape(part, name, ndim, questions, model)
@@ -83,6 +90,12 @@ def check_raw(answer: Answer, *, questions: int, model: str) -> Answer:
         row = int(np.flatnonzero(~np.isfinite(answer.values))[0])
         raise BadAnswer(
             f"{model} answered {answer.values[row]} to row {row}; values must be finite.",
+            way_out="Impute or drop the rows that the model cannot answer.",
+        )
+    if answer.embeddings is not None and not np.isfinite(answer.embeddings).all():
+        row = int(np.flatnonzero(~np.isfinite(answer.embeddings).all(axis=1))[0])
+        raise BadAnswer(
+            f"{model} answered row {row} with an embedding that is not finite.",
             way_out="Impute or drop the rows that the model cannot answer.",
         )
     if answer.scores is not None:
@@ -95,8 +108,8 @@ def _check_shape(part: Column, name: str, ndim: int, questions: int, model: str)
         raise BadAnswer(
             f"{model} gave {name} of shape {part.shape} and type {part.dtype}; numbers in "
             f"{ndim} dimension{'s' * (ndim > 1)} are needed.",
-            way_out="Wrap the model so that it answers each row with a number, or with one "
-            "probability a class.",
+            way_out="Wrap the model so that it answers each row with a number, with one "
+            "probability a class, or with one vector.",
         )
     if len(part) != questions:
         raise BadAnswer(

@@ -46,9 +46,15 @@ def _plain(value: object) -> float:
 
 
 def refuse_values(kind: str, answer: Answer) -> None:
-    """Raise BadPolicy if the answer is a regressor's: `kind` makes no sense there."""
+    """Raise BadPolicy if the answer is a value or an embedding: `kind` makes no sense there."""
     if answer.values is not None:
         raise BadPolicy(
             f"The policy has a {kind} step, but the model answers with a number (regression).",
             way_out="Use round, bucket, clip or keyed_noise, or leave the step out.",
+        )
+    if answer.embeddings is not None:
+        raise BadPolicy(
+            f"The policy has a {kind} step, but the model answers with an embedding.",
+            way_out="Use round, bucket (with edges), clip, keyed_noise or rotate, or leave the "
+            "step out.",
         )

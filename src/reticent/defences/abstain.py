@@ -37,7 +37,8 @@ class Abstain:
     def apply(self, answer: Answer, noise: Keyed) -> Answer:
         """Return the answer with label -1 and NaN scores where the model is unsure.
 
-        Raises: BadPolicy if the model is a regressor, or if there are no scores to judge by.
+        Raises: BadPolicy if the model is a regressor or an embedder, or if there are no
+            scores to judge by.
         """
         refuse_values(self.kind, answer)
         if answer.scores is None:

@@ -16,13 +16,13 @@ FURTHEST = 1e300  # the middle of two edges must not overflow
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Replace every score or value by the midpoint of its bucket; labels pass as they are.
+    """Replace every score, value or coordinate by the midpoint of its bucket; labels pass.
 
     A bucket holds its lower edge and not its upper one, but the last holds both; whatever lies
     beyond the edges counts to the nearest bucket. Scores are not brought back to a sum of 1.
 
     Attributes:
-        edges: increasing bucket borders, at least two; needed for a regressor.
+        edges: increasing bucket borders, at least two; needed for a regressor or an embedding.
         count: number of buckets of equal width over [0, 1], instead of `edges`.
     """
 
@@ -55,7 +55,8 @@ class Bucket:
     def apply(self, answer: Answer, noise: Keyed) -> Answer:
         """Return midpoints; withheld entries stay withheld.
 
-        Raises: BadPolicy if `count` meets a regressor, whose values have no natural range.
+        Raises: BadPolicy if `count` meets a regressor or an embedding, whose numbers have no
+            natural range.
         """
         if answer.values is not None and not self.edges:
             raise BadPolicy(
@@ -63,10 +64,17 @@ class Bucket:
                 "(regression), which has no range of its own.",
                 way_out="Give the bucket step edges in the unit of the target.",
             )
+        if answer.embeddings is not None and not self.edges:
+            raise BadPolicy(
+                f"The policy buckets by count ({self.count}), but the model answers with an "
+                "embedding, whose coordinates have no range of their own.",
+                way_out="Give the bucket step edges.",
+            )
         return Answer(
             labels=answer.labels,
             scores=None if answer.scores is None else self._middles(answer.scores),
             values=None if answer.values is None else self._middles(answer.values),
+            embeddings=None if answer.embeddings is None else self._middles(answer.embeddings),
         )
 
     def _middles(self, numbers: Floats) -> Floats:

@@ -14,7 +14,7 @@ FURTHEST = 1e300
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Raise scores or values below `low` to it, lower those above `high`; labels pass.
+    """Raise scores, values or coordinates below `low` to it, lower those above `high`; labels pass.
 
     It hides the tails, where over-confident answers give members away. Clipped scores are not
     brought back to a sum of 1.
@@ -48,6 +48,7 @@ class Clip:
             labels=answer.labels,
             scores=None if answer.scores is None else self._clipped(answer.scores),
             values=None if answer.values is None else self._clipped(answer.values),
+            embeddings=None if answer.embeddings is None else self._clipped(answer.embeddings),
         )
 
     def _clipped(self, numbers: Floats) -> Floats:

@@ -16,13 +16,13 @@ class HardLabel:
     keyed: ClassVar[bool] = False
 
     def narrows(self, channels: Channel) -> Channel:
-        """Leave LABEL, and TIMING, which no change to an answer can shut."""
-        return channels & (Channel.LABEL | Channel.TIMING)
+        """Leave LABEL, written words (each is a label), and TIMING, which no answer can shut."""
+        return channels & (Channel.LABEL | Channel.TOKENS | Channel.TIMING)
 
     def apply(self, answer: Answer, noise: Keyed) -> Answer:
         """Return the labels alone.
 
-        Raises: BadPolicy if the model is a regressor or gives no labels.
+        Raises: BadPolicy if the model is a regressor or an embedder or gives no labels.
         """
         refuse_values(self.kind, answer)
         if answer.labels is None:

@@ -24,7 +24,8 @@ class KeyedNoise:
 
     Class scores are clipped to [0, 1] afterwards and are not brought back to a sum of 1 (that
     would spread one entry's noise over the others and, with entries withheld, tell about those).
-    A regressor's values get the noise as it is. Nothing here is a differential-privacy guarantee.
+    A regressor's values and an embedding's coordinates get the noise as it is.
+    Nothing here is a differential-privacy guarantee.
 
     Attributes:
         scale: in the unit of the answer, above 0: Laplace's b (standard deviation sqrt(2) b), or
@@ -53,12 +54,14 @@ class KeyedNoise:
 
     def apply(self, answer: Answer, noise: Keyed) -> Answer:
         """Return the answer with noise added; withheld entries stay withheld."""
-        scores, values = answer.scores, answer.values
+        scores, values, embeddings = answer.scores, answer.values, answer.embeddings
         if scores is not None:
             scores = np.clip(scores + self._draw(noise, scores.shape[1]), 0.0, 1.0)
         if values is not None:
             values = values + self._draw(noise, 1)[:, 0]
-        return Answer(labels=answer.labels, scores=scores, values=values)
+        if embeddings is not None:
+            embeddings = embeddings + self._draw(noise, embeddings.shape[1])
+        return Answer(labels=answer.labels, scores=scores, values=values, embeddings=embeddings)
 
     def _draw(self, noise: Keyed, width: int) -> Floats:
         """Return (n, width) draws.
@@ -70,6 +73,7 @@ class KeyedNoise:
             centred = noise.uniforms(width) - 0.5
             draw: Floats = -np.sign(centred) * np.log1p(-2 * np.abs(centred))
             return self.scale * draw
+        # A pair a column, so that a column's draw does not depend on how many follow it.
         u = noise.uniforms(2 * width)
-        draw = np.sqrt(-2 * np.log(u[:, :width])) * np.cos(2 * np.pi * u[:, width:])
+        draw = np.sqrt(-2 * np.log(u[:, ::2])) * np.cos(2 * np.pi * u[:, 1::2])
         return self.scale * draw

@@ -14,7 +14,7 @@ MOST_DIGITS = 15
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Round every score or value to `digits` decimals; labels pass as they are.
+    """Round every score, value or coordinate to `digits` decimals; labels pass as they are.
 
     Rounded scores are not brought back to a sum of 1, and keep their order except for ties.
 
@@ -41,6 +41,7 @@ class Round:
             labels=answer.labels,
             scores=None if answer.scores is None else self._rounded(answer.scores),
             values=None if answer.values is None else self._rounded(answer.values),
+            embeddings=None if answer.embeddings is None else self._rounded(answer.embeddings),
         )
 
     def _rounded(self, numbers: Floats) -> Floats:

@@ -42,7 +42,7 @@ class Temperature:
     def apply(self, answer: Answer, noise: Keyed) -> Answer:
         """Return the answer at temperature `t`; withheld entries stay withheld.
 
-        Raises: BadPolicy if the model is a regressor.
+        Raises: BadPolicy if the model is a regressor or an embedder.
         """
         refuse_values(self.kind, answer)
         if answer.scores is None:
@@ -62,6 +62,11 @@ def _tempered(p: Floats, t: float) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         weight = np.exp((np.log(plain) - np.log(top)) / t)
     weight = np.where(plain > 0, weight, 0.0)  # a score of 0 stays 0 at any temperature
-    total = weight.sum(axis=1, keepdims=True)
+    total = _sum(weight)
     share = np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)
-    return np.where(withheld, np.nan, share * plain.sum(axis=1, keepdims=True))
+    return np.where(withheld, np.nan, share * _sum(plain))
+
+
+def _sum(rows: Floats) -> Floats:
+    """Return (n, 1) sums, added from left to right: withheld columns beside change no digit."""
+    return np.cumsum(rows, axis=1)[:, -1:]

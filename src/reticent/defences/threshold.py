@@ -36,7 +36,7 @@ class Threshold:
     def apply(self, answer: Answer, noise: Keyed) -> Answer:
         """Return the answer with NaN for every score below `t`.
 
-        Raises: BadPolicy if the model is a regressor.
+        Raises: BadPolicy if the model is a regressor or an embedder.
         """
         refuse_values(self.kind, answer)
         if answer.scores is None:

@@ -38,7 +38,7 @@ class TopK:
     def apply(self, answer: Answer, noise: Keyed) -> Answer:
         """Return the answer with NaN for every score but the `k` highest.
 
-        Raises: BadPolicy if the model is a regressor.
+        Raises: BadPolicy if the model is a regressor or an embedder.
         """
         refuse_values(self.kind, answer)
         if answer.scores is None:

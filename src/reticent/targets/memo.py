@@ -123,12 +123,12 @@ def _plain(value: object) -> object:
 def _read_only(answer: Answer) -> Answer:
     """Return a copy that nobody can write to: the model may keep and reuse its own arrays."""
     kept = answer.take(np.arange(len(answer)))
-    for part in (kept.labels, kept.scores, kept.values):
+    for part in (kept.labels, kept.scores, kept.values, kept.embeddings):
         if part is not None:
             part.setflags(write=False)
     return kept
 
 
 def _bytes(answer: Answer) -> int:
-    parts = (answer.labels, answer.scores, answer.values)
+    parts = (answer.labels, answer.scores, answer.values, answer.embeddings)
     return sum(part.nbytes for part in parts if part is not None)

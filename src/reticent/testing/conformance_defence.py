@@ -20,8 +20,9 @@ from reticent.defences import Defence, Keyed, defence_kinds
 from reticent.policy import Policy
 from reticent.testing.conformance import NotConforming
 
-ROWS, CLASSES = 40, 4
+ROWS, CLASSES, COORDINATES = 40, 4, 6
 TRIED = (0.25, 1, 2, 0.75)  # settings to try on a plug-in that nobody has described
+LISTS = ((0.0, 0.5, 1.0), ("scores",))
 MOST_EXAMPLES = 3
 
 
@@ -60,15 +61,20 @@ def withholds_and_never_adds(defence: Defence) -> None:
     """Demand that an absent part stays absent, a withheld entry withheld, and no row is lost."""
     for answer in _answers(defence):
         shown = _apply(defence, answer)
-        for name in ("labels", "scores", "values"):
+        for name in ("labels", "scores", "values", "embeddings"):
             before, after = getattr(answer, name), getattr(shown, name)
             _demand(
                 after is None or (before is not None and before.shape == after.shape),
                 f"{defence.kind} made {name} of another shape, or out of nothing",
             )
-        if shown.scores is not None and answer.scores is not None:
-            back = np.isnan(answer.scores) & ~np.isnan(shown.scores)
-            _demand(not back.any(), f"{defence.kind} shows an entry that was withheld")
+        for before, after in (
+            (answer.scores, shown.scores),
+            (answer.values, shown.values),
+            (answer.embeddings, shown.embeddings),
+        ):
+            if before is not None and after is not None:
+                back = np.isnan(before) & ~np.isnan(after)
+                _demand(not back.any(), f"{defence.kind} shows an entry that was withheld")
 
 
 def keeps_to_the_channels_it_leaves(defence: Defence) -> None:
@@ -161,7 +167,7 @@ def _questions() -> Floats:
 
 
 def _answers(defence: Defence) -> list[Answer]:
-    """Return a classifier's answer, a censored one and a regressor's, as far as they fit.
+    """Return answers of a classifier, a regressor and an embedder, whole and censored, that fit.
 
     Raises: NotConforming if the defence fits none of them.
     """
@@ -169,11 +175,14 @@ def _answers(defence: Defence) -> list[Answer]:
     scores = rng.dirichlet(np.full(CLASSES, 0.5), size=ROWS)
     censored = np.where(scores == scores.max(axis=1, keepdims=True), scores, np.nan)
     labels = scores.argmax(axis=1)
+    vectors = rng.normal(size=(ROWS, COORDINATES))
     answers = (
         Answer(labels=labels, scores=scores),
         Answer(labels=labels, scores=censored),
         Answer(labels=labels),
         Answer(values=rng.normal(size=ROWS)),
+        Answer(embeddings=vectors),
+        Answer(embeddings=np.where(rng.random(vectors.shape) < 0.3, np.nan, vectors)),
     )
     fitting = []
     for answer in answers:
@@ -183,7 +192,9 @@ def _answers(defence: Defence) -> list[Answer]:
             continue
         fitting.append(answer)
     if not fitting:
-        raise NotConforming(f"{defence.kind} accepts neither a classifier's answer nor a value.")
+        raise NotConforming(
+            f"{defence.kind} accepts neither a classifier's answer nor a value nor a vector."
+        )
     return fitting
 
 
@@ -198,7 +209,7 @@ def _bytes(answer: Answer) -> bytes:
     return repr(
         [
             None if part is None else part.tolist()
-            for part in (answer.labels, answer.scores, answer.values)
+            for part in (answer.labels, answer.scores, answer.values, answer.embeddings)
         ]
     ).encode()
 
@@ -208,7 +219,7 @@ def _settings(fields: tuple["dataclasses.Field[Any]", ...]) -> Iterator[dict[str
     needed = [f.name for f in fields if f.default is dataclasses.MISSING]
     optional = [f.name for f in fields if f.name not in needed]
     for names in [needed, *([*needed, name] for name in optional)]:
-        for values in itertools.product((*TRIED, (0.0, 0.5, 1.0)), repeat=len(names)):
+        for values in itertools.product((*TRIED, *LISTS), repeat=len(names)):
             yield dict(zip(names, values, strict=True))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from reticent.access import QUERIED, Access
+from reticent.access import PREDICTED, Access
 from reticent.attacks._complete import (
     Puzzle,
     ask_jointly,
@@ -60,7 +60,7 @@ class Calibrated:
 
     name: ClassVar[str] = "calibrated"
     family: ClassVar[Family] = Family.ATTRIBUTE
-    accepts: ClassVar[Channel] = QUERIED
+    accepts: ClassVar[Channel] = PREDICTED
     wants: ClassVar[frozenset[str]] = frozenset({"domains", "shadows"})
     cost: ClassVar[str] = "one query per candidate and value; two or more shadow models"
     source: ClassVar[str] = (

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from reticent.access import QUERIED, Access
+from reticent.access import PREDICTED, Access
 from reticent.attacks._complete import (
     Answers,
     Puzzle,
@@ -104,7 +104,7 @@ class Map:
 
     name: ClassVar[str] = "map"
     family: ClassVar[Family] = Family.ATTRIBUTE
-    accepts: ClassVar[Channel] = QUERIED
+    accepts: ClassVar[Channel] = PREDICTED
     wants: ClassVar[frozenset[str]] = frozenset({"domains"})
     cost: ClassVar[str] = "one query per candidate and value; learners on the auxiliary records"
     source: ClassVar[str] = (
