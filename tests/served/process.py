@@ -34,7 +34,8 @@ def environment(name: str) -> Path:
     Raises:
         NotMade: it is absent or stale.
     """
-    folder = Path(os.environ.get("RETICENT_SERVED", ROOT / ".served-envs")) / name
+    cache = Path(os.environ.get("RETICENT_SERVED", ROOT / ".served-envs"))
+    folder = cache.absolute() / name
     wanted = (HERE / "requirements" / f"{name}.txt").read_bytes()
     made_from = folder / ".made-from"
     if not made_from.is_file():
@@ -104,10 +105,12 @@ def new_folder(name: str) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"served-{name}-"))
 
 
-def variables(folder: Path) -> dict[str, str]:
+def variables(name: str, folder: Path) -> dict[str, str]:
     """Return the environment variables of a server: few threads, nothing that points elsewhere."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PYTEST", "MLFLOW"))}
-    return kept | {"OMP_NUM_THREADS": "1", "HOME": str(folder), "PYTHONUNBUFFERED": "1"}
+    programs = f"{environment(name) / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    own = {"PATH": programs, "HOME": str(folder), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    return kept | own
 
 
 def inside(name: str, script: str, *arguments: str, folder: Path) -> None:
@@ -119,7 +122,7 @@ def inside(name: str, script: str, *arguments: str, folder: Path) -> None:
     done = subprocess.run(
         [str(environment(name) / "bin" / "python"), str(INSIDE / script), *arguments],
         cwd=folder,
-        env=variables(folder),
+        env=variables(name, folder),
         capture_output=True,
         timeout=180,
         check=False,
@@ -136,9 +139,12 @@ def launch(
     port: int,
     ready: str,
     others: Mapping[str, str] | None = None,
+    wait_for_others: bool = False,
     patience_s: float = 120.0,
 ) -> Served:
     """Start a command and return when `GET ready` on its port answers 200.
+
+    With `wait_for_others`, the same is awaited of each address in `others`.
 
     Raises:
         NotReady: it ended or did not answer within `patience_s`; it is stopped then.
@@ -147,7 +153,7 @@ def launch(
         process = subprocess.Popen(
             list(command),
             cwd=folder,
-            env=variables(folder),
+            env=variables(name, folder),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -155,12 +161,13 @@ def launch(
         )
     served = Served(name, f"http://127.0.0.1:{port}", folder, process, dict(others or {}))
     until_s = time.monotonic() + patience_s
+    awaited = [served.url, *(served.others.values() if wait_for_others else ())]
     why = f"did not answer within {patience_s:g} s"
     while time.monotonic() < until_s:
         if process.poll() is not None:
             why = f"ended with status {process.returncode}"
             break
-        if _answers(served.url + ready):
+        if all(_answers(url + ready) for url in awaited):
             return served
         time.sleep(0.1)
     last_words = served.log()
