@@ -112,6 +112,8 @@ def _help(arguments: list[str]) -> str:
 
 
 def _table(entry: dict[str, Any], schema: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    if "anyOf" in entry:  # a table that may be left out
+        entry = next(each for each in entry["anyOf"] if each.get("type") != "null")
     many = entry.get("type") == "array"
     reference = entry["items"] if many else entry
     return schema["$defs"][reference["$ref"].rsplit("/", 1)[1]], many

@@ -489,7 +489,7 @@ def _object_digest(target: Target, x: Inputs) -> str:
     """Return a name for a model that has no file: what it answers to its own members."""
     answer = target.answer(x)
     digest = hashlib.sha256(type(target.weights()).__qualname__.encode())
-    for part in (answer.labels, answer.scores, answer.values):
+    for part in (answer.labels, answer.scores, answer.values, answer.embeddings):
         if part is not None:
             digest.update(np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()
