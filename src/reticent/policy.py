@@ -11,6 +11,8 @@ from typing import Any
 
 from reticent.core import Answer, BadPolicy, Channel, Inputs, canonical_rows
 from reticent.defences import Defence, Keyed, defence_kinds
+from reticent.defences.bucket_usage import BucketUsage
+from reticent.defences.pad_time import PadTime
 
 ENCODING = "reticent-policy-v1"
 
@@ -33,8 +35,20 @@ class Policy:
         """Return what is left of `channels`; never more."""
         return reduce(lambda open_, step: step.narrows(open_), self.defences, channels)
 
-    def apply(self, answer: Answer, x: Inputs, *, secret: bytes = b"") -> Answer:
-        """Return the answer to questions `x` as a caller gets it. Pure."""
+    @property
+    def time_grid_s(self) -> float:
+        """Return the grid that response times are padded to, in seconds; 0.0 for none."""
+        grids_ms = [step.grid_ms for step in self.defences if isinstance(step, PadTime)]
+        return max(grids_ms, default=0.0) / 1000
+
+    @property
+    def usage_step(self) -> int:
+        """Return the multiple that token counts are rounded up to; 0 for none."""
+        steps = [step.tokens for step in self.defences if isinstance(step, BucketUsage)]
+        return max(steps, default=0)
+
+    def apply(self, answer: Answer, x: "Inputs | Sequence[Any]", *, secret: bytes = b"") -> Answer:
+        """Return the answer to questions `x`, a table, an array or rows of cells. Pure."""
         known: list[list[bytes]] = []
 
         def rows() -> list[bytes]:

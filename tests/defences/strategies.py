@@ -29,11 +29,20 @@ only_scores = st.one_of(
     st.builds(lambda c: {"kind": "abstain", "confidence": c}, proportions),
 )
 for_scores = st.one_of(for_values, only_scores)
+rotations = st.just({"kind": "rotate"})
+for_vectors = st.one_of(for_values, rotations)
 hard_label = st.just({"kind": "hard_label"})
-every_step = st.one_of(for_scores, hard_label)
+withholds = st.builds(
+    lambda c: {"kind": "withhold", "channels": c},
+    st.lists(st.sampled_from(["label", "scores", "value", "embedding"]), min_size=1, max_size=3),
+)
+pads = st.builds(lambda g: {"kind": "pad_time", "grid_ms": g}, small)
+usages = st.builds(lambda t: {"kind": "bucket_usage", "tokens": t}, st.integers(1, 100))
+beside = st.one_of(pads, usages)
+every_step = st.one_of(for_scores, hard_label, rotations, withholds, beside)
 chains = st.lists(for_scores, max_size=4)
 value_chains = st.lists(for_values, max_size=4)
-vector_chains = st.lists(for_values, max_size=4)
+vector_chains = st.lists(for_vectors, max_size=4)
 channels = st.integers(0, 2 ** len(Channel) - 1).map(Channel)
 
 

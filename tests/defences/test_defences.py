@@ -14,8 +14,8 @@ from reticent.defences import defence_kinds
 NAN = np.nan
 ROWS = [[0.714, 0.2, 0.086], [0.4, 0.35, 0.25]]
 OURS = {
-    "abstain", "bucket", "clip", "hard_label", "keyed_noise", "round", "temperature", "threshold",
-    "top_k",
+    "abstain", "bucket", "bucket_usage", "clip", "hard_label", "keyed_noise", "pad_time", "rotate",
+    "round", "temperature", "threshold", "top_k", "withhold",
 }  # fmt: skip
 SHOWN = Channel.LABEL | Channel.TOP_K | Channel.SCORES | Channel.LOGITS
 
@@ -161,6 +161,46 @@ def test_the_label_is_the_models_own_even_where_scores_say_otherwise():
     assert (found.scores.argmax(axis=1) != 0).any()
 
 
+def test_withholding_drops_what_is_named_and_nothing_else():
+    whole = Answer(
+        labels=np.array([0]),
+        scores=np.array([[0.6, 0.4]]),
+        values=np.array([2.0]),
+        embeddings=np.array([[1.0, 2.0]]),
+    )
+    open_ = ~NO_CHANNEL
+    for name, left, shut in (
+        ("label", whole.only(~Channel.LABEL), Channel.LABEL),
+        (
+            "scores",
+            whole.only(~(Channel.SCORES | Channel.TOP_K)),
+            Channel.SCORES | Channel.TOP_K | Channel.LOGITS | Channel.LOGPROBS,
+        ),
+        ("value", whole.only(~Channel.VALUE), Channel.VALUE),
+        ("embedding", whole.only(~Channel.EMBEDDING), Channel.EMBEDDING),
+    ):
+        policy = chain({"kind": "withhold", "channels": [name]})
+        found = policy.apply(whole, np.zeros((1, 1)))
+        assert found.channels == left.channels
+        assert policy.exposes(open_) == open_ & ~shut
+    every = chain({"kind": "withhold", "channels": ["label", "scores", "value", "embedding"]})
+    assert every.apply(whole, np.zeros((1, 1))).channels == NO_CHANNEL
+
+
+def test_the_order_in_which_channels_are_withheld_has_no_meaning():
+    one = chain({"kind": "withhold", "channels": ["scores", "label"]})
+    assert (
+        one.digest == chain({"kind": "withhold", "channels": ["label", "scores", "label"]}).digest
+    )
+
+
+def test_what_stands_beside_an_answer_leaves_it_as_it_is():
+    answer = Answer(labels=np.array([0]), scores=np.array([[0.6, 0.4]]))
+    for step in ({"kind": "pad_time", "grid_ms": 5}, {"kind": "bucket_usage", "tokens": 5}):
+        assert chain(step).apply(answer, np.zeros((1, 1))) is answer
+        assert chain(step).exposes(~NO_CHANNEL) == ~NO_CHANNEL
+
+
 def test_equal_scores_show_the_earlier_class():
     found = scores_of(chain({"kind": "top_k", "k": 1}), [[0.25] * 4])
     np.testing.assert_array_equal(found.scores, [[0.25, NAN, NAN, NAN]])
@@ -253,6 +293,16 @@ def test_channels_left(step, left):
         ({"kind": "keyed_noise", "scale": 0}, "scale is 0"),
         ({"kind": "keyed_noise", "scale": 1, "distribution": "cauchy"}, "distribution is 'cauchy'"),
         ({"kind": "keyed_noise", "scale": 1, "distribution": [1]}, "distribution is"),
+        ({"kind": "pad_time", "grid_ms": 0}, "grid_ms is 0"),
+        ({"kind": "pad_time", "grid_ms": 1e9}, r"grid_ms is 1e\+09|grid_ms is 1000000000"),
+        ({"kind": "bucket_usage", "tokens": 0}, "tokens is 0"),
+        ({"kind": "bucket_usage", "tokens": 1.5}, "tokens is 1.5"),
+        ({"kind": "withhold", "channels": []}, r"channels is \[\]; it must be a list of some of"),
+        ({"kind": "withhold", "channels": "label"}, "channels is 'label'"),
+        ({"kind": "withhold", "channels": ["labels"]}, "'labels'"),
+        ({"kind": "withhold", "channels": [["label"]]}, "channels is"),
+        ({"kind": "withhold", "channels": {"label": 1}}, "channels is"),
+        ({"kind": "rotate", "d": 3}, "no setting 'd'"),
         ({"kind": "clip", "low": 1, "high": 1}, "low must be less than high"),
         ({"kind": "clip", "low": 0, "high": [1]}, "high is"),
         ({"kind": "rund", "digits": 1}, "kind 'rund'; it must be one of.*Did you mean 'round'"),
@@ -278,7 +328,7 @@ def test_the_shelf_holds_ours_and_each_is_a_frozen_slotted_dataclass():
         assert dataclasses.is_dataclass(cls)
         assert cls.__dataclass_params__.frozen
         assert hasattr(cls, "__slots__")
-        assert cls.keyed == (kind == "keyed_noise") or kind not in OURS
+        assert cls.keyed == (kind in ("keyed_noise", "rotate")) or kind not in OURS
 
 
 def test_the_shelf_is_light_enough_for_the_guard():

@@ -213,6 +213,19 @@ def test_one_meaning_has_one_digest(one, other):
     assert hash(chain(one)) == hash(chain(other))
 
 
+def test_the_widest_grid_and_the_coarsest_count_are_in_force():
+    assert (chain().time_grid_s, chain().usage_step) == (0.0, 0)
+    policy = chain(
+        {"kind": "pad_time", "grid_ms": 50},
+        {"kind": "bucket_usage", "tokens": 8},
+        {"kind": "pad_time", "grid_ms": 250},
+        {"kind": "bucket_usage", "tokens": 5},
+        {"kind": "pad_time", "grid_ms": 100},
+    )
+    assert policy.time_grid_s == 0.25
+    assert policy.usage_step == 8
+
+
 def test_a_policy_is_the_same_from_a_list_or_a_tuple_of_defences():
     steps = chain(*PINNED_STEPS).defences
     assert Policy(list(steps)) == Policy(steps)
