@@ -80,8 +80,8 @@ def asked() -> list[Ask]:
         Ask("two keys", "POST", path, three | {"inputs": [IRIS]}),
         Ask("a list", "POST", path, [IRIS]),
         Ask("malformed JSON", "POST", path, b'{"dataframe_split": {"columns": [', typed),
-        Ask("NaN in a row", "POST", path, b'{"inputs": [[NaN, 3.5, 1.4, 0.2]]}', typed),
-        Ask("a key twice", "POST", path, b'{"inputs": [[1,2,3,4]], "inputs": [[5,6,7,8]]}', typed),
+        Ask("NaN in a row", "POST", path, _NAN, typed, "labels"),
+        Ask("a key twice", "POST", path, _TWICE, typed, "labels"),
         Ask("malformed CSV", "POST", path, b'a,b\n"1,2\n', csv),
         Ask("unknown content type", "POST", path, b"<a/>", {"content-type": "application/xml"}),
         Ask("a content type with an unknown charset", "POST", path, b"{}", _CHARSET),
@@ -103,4 +103,6 @@ def _columns() -> dict[str, list[float]]:
     return {name: [row[i] for row in IRIS_ROWS] for i, name in enumerate(COLUMNS)}
 
 
+_NAN = b'{"inputs": [[NaN, 3.5, 1.4, 0.2]]}'
+_TWICE = b'{"inputs": [[1,2,3,4]], "inputs": [[5,6,7,8]]}'
 _CHARSET = {"content-type": "application/json; charset=latin-1"}

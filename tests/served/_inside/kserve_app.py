@@ -26,10 +26,14 @@ class Sklearn(Model):
         if isinstance(payload, InferRequest):
             answers = np.asarray(self._answer(self._model, payload.inputs[0].as_numpy()))
             output = InferOutput("scores", list(answers.shape), "FP64")
-            wanted = payload.request_outputs or []
-            binary = any((each.parameters or {}).get("binary_data") for each in wanted)
-            output.set_data_from_numpy(answers.astype(float), binary_data=binary)
-            return InferResponse(payload.id or generate_uuid(), self.name, [output])
+            output.set_data_from_numpy(answers.astype(float), binary_data=False)
+            return InferResponse(
+                payload.id or generate_uuid(),
+                self.name,
+                [output],
+                use_binary_outputs=payload.use_binary_outputs,
+                requested_outputs=payload.request_outputs,
+            )
         x = np.asarray(payload["instances"], dtype=float)
         return {"predictions": self._answer(self._model, x)}
 
