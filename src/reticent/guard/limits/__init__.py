@@ -1,0 +1,1 @@
+"""How many rows a caller may ask for: rates, budgets and requests in flight."""
