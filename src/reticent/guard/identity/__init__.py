@@ -1,0 +1,1 @@
+"""Who is asking: API keys, tokens, and callers that a trusted proxy vouches for."""
