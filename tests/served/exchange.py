@@ -7,6 +7,7 @@ it is text but not JSON: server-sent events, broken JSON, CSV) or `body_base64` 
 import base64
 import http.client
 import json
+import re
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 RECORDED = Path(__file__).resolve().parents[1] / "protocols" / "recorded"
+_NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive"})
 
 
@@ -101,6 +103,8 @@ def encoded(body: bytes) -> dict[str, Any]:
     try:
         text = body.decode()
     except UnicodeDecodeError:
+        text = "\0"
+    if _NOT_TEXT.search(text):
         return {"body_base64": base64.b64encode(body).decode()}
     try:
         return {"body": json.loads(text, parse_constant=_refuse, object_pairs_hook=_once)}
