@@ -23,6 +23,8 @@ def _address(text: str) -> str:
 
 
 def _origin(text: str) -> str:
+    if text == "app":
+        return text
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise broken('it must look like "http://127.0.0.1:9000".')
@@ -147,7 +149,10 @@ class Endpoint(_Table):
     protocol: Named = Field(
         examples=["open-inference"], description='One of those that "reticent protocols" lists.'
     )
-    upstream: Origin = Field(description="The model server: scheme, host and port.")
+    upstream: Origin = Field(
+        description='The model server: scheme, host and port; "app" for the application around '
+        "which the guard is put as middleware."
+    )
     tenant: Slug = Field(default="default", description="Whose model it is.")
     path: UrlPath | None = Field(
         default=None, examples=["/v1/score"], description="Its path. Default: the protocol's."

@@ -1,0 +1,63 @@
+"""`reticent guard`: enforce the audited policy in front of a live endpoint."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from reticent.guard.assemble import Parts
+
+
+def guard(
+    config: Annotated[
+        Path | None, typer.Argument(help="The reticent.toml with [guard] tables.")
+    ] = None,
+    demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo", help="Bring up a real model server, and a guard before it, to look at."
+        ),
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Read the configuration, say what it means, and end.")
+    ] = False,
+) -> None:
+    """Enforce the audited policy in front of model servers.
+
+    Every caller must prove who they are; every answer goes through the policy that
+    `reticent audit` measured, and is journalled. SIGHUP reads the configuration again, SIGTERM
+    ends the guard when the answers under way are given. Keys: `reticent keys`.
+    """
+    from reticent.cli.extras import needs_guard
+
+    needs_guard()
+    if demo:
+        from reticent.cli.guard_demo import run_demo
+
+        run_demo()
+        return
+    from reticent.config import load_guard
+    from reticent.core import BadInput
+
+    if config is None:
+        raise BadInput(
+            "No configuration was named.",
+            way_out="reticent guard reticent.toml, or reticent guard --demo to look at one.",
+        )
+    file = load_guard(config)
+    from reticent.guard.describe import described
+
+    if check:
+        typer.echo(described(file))
+        return
+    from reticent.guard.logs import write_json_lines
+    from reticent.guard.serve import run
+
+    write_json_lines()
+    run(file, ready=_say)
+
+
+def _say(parts: "Parts", callers: str, admin: str) -> None:
+    models = ", ".join(sorted({gate.model for gate in parts.pipeline.gates.by_place.values()}))
+    typer.echo(f"Guarding {models} on {callers}; operators: {admin}/dashboard", err=True)

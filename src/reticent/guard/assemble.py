@@ -1,0 +1,256 @@
+"""Put a guard together from its configuration, read it again, and take it apart."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from reticent.config import GuardFile
+from reticent.config.guard import Endpoint
+from reticent.core import BadInput, ReticentError
+from reticent.detectors import detector_kinds
+from reticent.guard.gates import IN_PROCESS, Gate, open_gate
+from reticent.guard.identity import Identity, open_identity
+from reticent.guard.journal import open_journal
+from reticent.guard.limits import open_limits
+from reticent.guard.limits.scopes import ScopeMaker, network_of
+from reticent.guard.metrics import Metrics
+from reticent.guard.pipeline import Gates, Pipeline
+from reticent.guard.pseudonyms import pseudonym, pseudonyms_of
+from reticent.guard.quiet import Tally
+from reticent.guard.secrets import read_secret
+from reticent.guard.types import Caller, Entry, Journal, JournalDown, Limits
+from reticent.guard.upstream import HttpUpstream, Upstream
+from reticent.guard.validation import Validator
+from reticent.guard.watching import Watching
+
+#: Settings that only a new start can change: what is open stays open.
+FIXED = ("listen", "admin", "state", "secret_env", "store", "replicas", "journal", "jwt", "proxy")
+
+_log = logging.getLogger("reticent.guard")
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Parts:
+    """A guard that is running.
+
+    Attributes:
+        file: its configuration, as last read.
+        secret: its secret.
+        pipeline: what requests go through.
+        identity, limits, journal: the parts that keep state.
+        metrics: its counters.
+        upstreams: (tenant, model) -> the way to its server.
+        in_process: the application around which the guard was put, if it was.
+        started_s: since 1970.
+    """
+
+    file: GuardFile
+    secret: bytes = field(repr=False)
+    pipeline: Pipeline
+    identity: Identity
+    limits: Limits
+    journal: Journal
+    metrics: Metrics
+    upstreams: dict[tuple[str, str], Upstream]
+    in_process: Upstream | None
+    started_s: float
+    stack: AsyncExitStack
+
+    async def close(self) -> None:
+        """Write what is waiting, sign the journal, and let go of everything."""
+        await self.stack.aclose()
+
+    async def reload(self, file: GuardFile) -> None:
+        """Put another configuration in force; requests under way end under the old one.
+
+        Raises: BadInput for a change that needs a new start; BadPolicy. Nothing is changed then.
+        """
+        for name in FIXED:
+            if getattr(file.guard, name) != getattr(self.file.guard, name):
+                raise BadInput(
+                    f"guard.{name} has changed, which needs a new start.",
+                    way_out="Put it back, or stop the guard and start it again.",
+                )
+        upstreams = _upstreams(file, self.in_process)
+        gates = _gates(file, self.secret, upstreams)  # the last step that may fail
+        old, self.upstreams = self.upstreams, upstreams
+        self.file = file
+        self.pipeline.gates = gates
+        publish(self)
+        await self.journal.append(_configured(self, "policy"), durable=True)
+        later = asyncio.create_task(_close_later(old, file.guard.drain_s))
+        self.stack.callback(later.cancel)
+
+
+def publish(parts: Parts) -> None:
+    """Tell the metrics which policies are in force."""
+    gates = parts.pipeline.gates.by_place.values()
+    parts.metrics.in_force([(gate.model, gate.policy_name, gate.digest) for gate in gates])
+
+
+async def open_parts(
+    file: GuardFile,
+    *,
+    environ: Mapping[str, str],
+    wall: Callable[[], float],
+    clock: Callable[[], float],
+    in_process: Upstream | None = None,
+) -> Parts:
+    """Return a guard with everything open and its background work under way.
+
+    Args:
+        file: the configuration.
+        environ: where the secret is looked up.
+        wall: seconds since 1970.
+        clock: seconds, monotonic.
+        in_process: the way to the application that endpoints with upstream "app" are.
+
+    Raises: BadInput, BadPolicy; whatever was open is closed again.
+    """
+    async with AsyncExitStack() as stack:
+        secret = read_secret(file, environ)
+        upstreams = _upstreams(file, in_process)
+        gates = _gates(file, secret, upstreams)
+        metrics = Metrics()
+        journal = open_journal(file.guard, file.state, secret=secret, clock=wall)
+        stack.push_async_callback(journal.close)
+        limits = open_limits(file.guard, file.state, secret=secret, clock=wall)
+        stack.push_async_callback(limits.close)
+        identity = open_identity(file.guard, file.base, file.state, secret=secret, clock=wall)
+        stack.callback(identity.close)
+        tally = Tally(journal, wall=wall)
+        watching = Watching(
+            {kind: detector() for kind, detector in detector_kinds().items()}, journal, metrics
+        )
+        pipeline = Pipeline(
+            gates=gates,
+            identity=identity,
+            limits=limits,
+            journal=journal,
+            metrics=metrics,
+            tally=tally,
+            watching=watching,
+            who=_who(secret),
+            network=_network(secret),
+            wall=wall,
+            clock=clock,
+        )
+        parts = Parts(
+            file=file,
+            secret=secret,
+            pipeline=pipeline,
+            identity=identity,
+            limits=limits,
+            journal=journal,
+            metrics=metrics,
+            upstreams=upstreams,
+            in_process=in_process,
+            started_s=wall(),
+            stack=AsyncExitStack(),
+        )
+        publish(parts)
+        await journal.append(_configured(parts, "start"), durable=True)
+        stack.push_async_callback(_last_words, parts)
+        for work in (identity.watch(), tally.run(), watching.run()):
+            _in_background(stack, work)
+        stack.push_async_callback(_close_all, parts)
+        parts.stack = stack.pop_all()
+        return parts
+
+
+def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    stack.push_async_callback(end)
+
+
+async def _last_words(parts: Parts) -> None:
+    with suppress(JournalDown):
+        await parts.pipeline.tally.write()
+        await parts.journal.append(_configured(parts, "stop"), durable=True)
+
+
+async def _close_all(parts: Parts) -> None:
+    for upstream in parts.upstreams.values():
+        await upstream.close()
+
+
+async def _close_later(upstreams: dict[tuple[str, str], Upstream], wait_s: float) -> None:
+    await asyncio.sleep(wait_s)
+    for upstream in upstreams.values():
+        with suppress(ReticentError):
+            await upstream.close()
+
+
+def _configured(parts: Parts, kind: str) -> Entry:
+    """Return the journal row that says which policies are in force."""
+    gates = parts.pipeline.gates.by_place.values()
+    policies = [
+        {"tenant": g.endpoint.tenant, "model": g.model, "name": g.policy_name, "policy": g.digest}
+        for g in gates
+    ]
+    return Entry(time_s=parts.pipeline.wall(), kind=kind, detail={"policies": policies})
+
+
+def _upstreams(file: GuardFile, in_process: Upstream | None) -> dict[tuple[str, str], Upstream]:
+    return {(e.tenant, e.model): _upstream(file, e, in_process) for e in file.guard.endpoint}
+
+
+def _upstream(file: GuardFile, endpoint: Endpoint, in_process: Upstream | None) -> Upstream:
+    if endpoint.upstream != IN_PROCESS:
+        return HttpUpstream(
+            endpoint.upstream,
+            connections=endpoint.connections,
+            timeout_s=endpoint.timeout_s,
+            max_reply_bytes=file.guard.max_reply_bytes,
+        )
+    if in_process is None:
+        raise BadInput(
+            f'Endpoint {endpoint.model!r} has upstream = "app", but this guard is a process of '
+            "its own.",
+            way_out="Give the model server's address, or use the guard as middleware.",
+        )
+    return in_process
+
+
+def _gates(file: GuardFile, secret: bytes, upstreams: Mapping[tuple[str, str], Upstream]) -> Gates:
+    by_place: dict[tuple[str, str], Gate] = {}
+    for endpoint in file.guard.endpoint:
+        gate = open_gate(
+            file,
+            endpoint,
+            secret=secret,
+            validator=Validator(endpoint),
+            scopes=ScopeMaker(endpoint, secret=secret),
+            upstream=upstreams[endpoint.tenant, endpoint.model],
+        )
+        place = (endpoint.tenant, gate.path)
+        if place in by_place:
+            raise BadInput(
+                f"Endpoints {by_place[place].model!r} and {endpoint.model!r} of tenant "
+                f"{endpoint.tenant!r} are both at {gate.path}.",
+                way_out="Give one of them another path, or a tenant of its own.",
+            )
+        by_place[place] = gate
+    return Gates(
+        by_place=by_place,
+        body_bytes=file.guard.max_body_bytes,
+        body_timeout_s=file.guard.body_timeout_s,
+        keep_inputs=file.guard.keep_inputs,
+    )
+
+
+def _who(secret: bytes) -> Callable[[Caller], tuple[str, str]]:
+    return lambda caller: pseudonyms_of(secret, caller)
+
+
+def _network(secret: bytes) -> Callable[[str], str]:
+    return lambda address: pseudonym(secret, "network", network_of(address))

@@ -1,0 +1,51 @@
+"""What a guard's configuration means, in words: for `reticent guard --check`."""
+
+from reticent.config import GuardFile
+from reticent.config.guard import Endpoint
+from reticent.guard.gates import CHANNELS, interface_of
+from reticent.guard.types import Caller
+from reticent.protocols import protocol_kinds
+
+
+def described(file: GuardFile) -> str:
+    """Return a text for operators.
+
+    Raises: BadInput, BadPolicy as the guard itself would.
+    """
+    guard = file.guard
+    lines = [
+        f"Callers connect to {guard.listen}, operators to {guard.admin}.",
+        f"State: {file.state}. Limits are counted in {_where(guard.store)}; journal: "
+        f"{'a file in the state folder' if guard.journal == 'sqlite' else 'PostgreSQL'}.",
+    ]
+    for endpoint in guard.endpoint:
+        lines += ["", *_endpoint(file, endpoint)]
+    return "\n".join(lines)
+
+
+def _endpoint(file: GuardFile, endpoint: Endpoint) -> list[str]:
+    from reticent.guard.limits.scopes import ScopeMaker
+
+    name, policy = file.policy_of(endpoint)
+    kind = protocol_kinds().get(endpoint.protocol)
+    path = kind().path(interface_of(endpoint)) if kind else "?"
+    channels = policy.exposes(CHANNELS[endpoint.task])
+    somebody = Caller(tenant=endpoint.tenant, identity="x", token="x", models=frozenset())  # noqa: S106  # nobody's
+    identity = ScopeMaker(endpoint, secret=b"described")(somebody, "127.0.0.1")[0]
+    return [
+        f"{endpoint.model} ({endpoint.sensitivity}), answered for by {endpoint.owner}",
+        f"  POST {path} ({endpoint.protocol}) -> {endpoint.upstream}",
+        f"  policy {name}: {', '.join(d.kind for d in policy.defences) or 'none'}; "
+        f"digest {policy.digest}",
+        f"  callers see {'/'.join(sorted(c.name or '' for c in channels)).lower() or 'nothing'}",
+        f"  an identity may ask {_plain(identity.rows_per_minute)} rows a minute, "
+        f"{identity.burst_rows} at once, {_plain(identity.lifetime_rows)} ever",
+    ]
+
+
+def _where(store: str) -> str:
+    return "this process" if store == "memory" else store.partition("://")[0]
+
+
+def _plain(number: float | None) -> str:
+    return "any number of" if number is None else f"{number:g}"

@@ -1,0 +1,194 @@
+"""Everything that the guard knows about one endpoint, worked out once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from reticent.config import GuardFile
+from reticent.config.guard import Endpoint
+from reticent.core import Answer, BadInput, BadPolicy, Channel, check_raw
+from reticent.guard.secrets import derived
+from reticent.guard.text_filter import FilterMaker, PassText
+from reticent.guard.types import Caller, Scope
+from reticent.guard.upstream.base import Upstream
+from reticent.policy import Policy
+from reticent.protocols import (
+    Interface,
+    Question,
+    TextProtocol,
+    WireProtocol,
+    protocol_kinds,
+)
+
+#: What a task's raw answers hold.
+CHANNELS = {
+    "classification": Channel.LABEL | Channel.TOP_K | Channel.SCORES,
+    "regression": Channel.VALUE,
+    "embedding": Channel.EMBEDDING,
+    "text": Channel.TOKENS | Channel.LOGPROBS,
+}
+IN_PROCESS = "app"
+
+
+class Validator(Protocol):
+    """Checks a question against the declared inputs."""
+
+    def check(self, question: Question) -> str:
+        """Return "", or a refusal that says no more than it must."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Gate:
+    """One endpoint, ready to be asked.
+
+    Attributes:
+        endpoint: as configured.
+        interface: what its protocol needs to know.
+        protocol: translates.
+        policy_name: its name in the configuration.
+        policy: what its answers go through.
+        digest: the policy's, as the response header has it.
+        path: where callers reach it.
+        secret: key of its policy's noise, its own.
+        fingerprint_key: key of its inputs' fingerprints.
+        channels: what is open after the policy.
+        durable: an answer waits for the disk.
+        sensitive: shut while the shared store is away.
+        validator: checks inputs.
+        scopes: who is counted, for a caller and an address.
+        upstream: the model server.
+        make_filter: what reads every text before a caller does.
+    """
+
+    endpoint: Endpoint
+    interface: Interface
+    protocol: WireProtocol | TextProtocol
+    policy_name: str
+    policy: Policy
+    digest: str
+    path: str
+    secret: bytes
+    fingerprint_key: bytes
+    channels: Channel
+    durable: bool
+    sensitive: bool
+    validator: Validator
+    scopes: Callable[[Caller, str], tuple[Scope, ...]]
+    upstream: Upstream
+    make_filter: FilterMaker = PassText
+
+    @property
+    def predictions(self) -> WireProtocol:
+        """Return the protocol of an endpoint whose task is not text."""
+        return cast("WireProtocol", self.protocol)
+
+    @property
+    def texts(self) -> TextProtocol:
+        """Return the protocol of an endpoint whose task is text."""
+        return cast("TextProtocol", self.protocol)
+
+    @property
+    def model(self) -> str:
+        """Return the model's name."""
+        return self.endpoint.model
+
+    def shape(self, raw: Answer, rows: Sequence[Any]) -> Answer:
+        """Return what the policy leaves of the model server's answer to `rows`.
+
+        The auditor's `Access.ask` does the same: that is the point.
+
+        Raises: BadAnswer if the server's answer is none; BadPolicy if the policy does not fit it.
+        """
+        checked = check_raw(raw, questions=len(rows), model=self.model)
+        return self.policy.apply(checked, rows, secret=self.secret).only(self.channels)
+
+
+def interface_of(endpoint: Endpoint) -> Interface:
+    """Return what a protocol needs to know of an endpoint."""
+    return Interface(
+        model=endpoint.model,
+        task=endpoint.task,
+        classes=endpoint.classes,
+        columns=tuple(column.name for column in endpoint.inputs),
+        row_shape=endpoint.row_shape,
+        outputs=dict(endpoint.outputs),
+        path=endpoint.path or "",
+        version=endpoint.version,
+        settings=dict(endpoint.settings),
+    )
+
+
+def noise_secret(secret: bytes, endpoint: Endpoint) -> bytes:
+    """Return the key of an endpoint's noise; two endpoints never share one."""
+    return derived(secret, f"noise:{endpoint.tenant}:{endpoint.model}")
+
+
+def open_gate(
+    file: GuardFile,
+    endpoint: Endpoint,
+    *,
+    secret: bytes,
+    validator: Validator,
+    scopes: Callable[[Caller, str], tuple[Scope, ...]],
+    upstream: Upstream,
+) -> Gate:
+    """Return the gate of an endpoint.
+
+    Raises: BadInput for a protocol that is not installed or cannot carry the task; BadPolicy for a
+        policy that does not fit the task.
+    """
+    kinds = protocol_kinds()
+    if endpoint.protocol not in kinds:
+        raise BadInput(
+            f"Endpoint {endpoint.model!r} speaks {endpoint.protocol!r}, which is not installed.",
+            way_out=f"Protocols here: {', '.join(kinds)}.",
+        )
+    protocol = kinds[endpoint.protocol]()
+    if endpoint.task not in protocol.tasks:
+        raise BadInput(
+            f"Endpoint {endpoint.model!r} has task {endpoint.task!r}; {endpoint.protocol} carries "
+            f"{', '.join(protocol.tasks)}.",
+            way_out="Correct task, or name another protocol.",
+        )
+    name, policy = file.policy_of(endpoint)
+    _try_out(endpoint, name, policy)
+    interface = interface_of(endpoint)
+    durable = file.guard.durable
+    sensitive = endpoint.sensitivity == "sensitive"
+    return Gate(
+        endpoint=endpoint,
+        interface=interface,
+        protocol=protocol,
+        policy_name=name,
+        policy=policy,
+        digest=policy.digest,
+        path=protocol.path(interface),
+        secret=noise_secret(secret, endpoint),
+        fingerprint_key=derived(secret, f"fingerprints:{endpoint.tenant}:{endpoint.model}"),
+        channels=policy.exposes(CHANNELS[endpoint.task]),
+        durable=durable == "always" or (durable == "sensitive" and sensitive),
+        sensitive=sensitive,
+        validator=validator,
+        scopes=scopes,
+        upstream=upstream,
+    )
+
+
+def _try_out(endpoint: Endpoint, name: str, policy: Policy) -> None:
+    """Raise BadPolicy if a policy cannot be applied to this task: at the start, not at noon."""
+    samples = {
+        "classification": Answer(labels=np.array([0]), scores=np.array([[0.75, 0.25]])),
+        "regression": Answer(values=np.array([0.5])),
+        "embedding": Answer(embeddings=np.array([[0.6, 0.8]])),
+        "text": Answer(labels=np.array([0]), scores=np.array([[0.75, 0.25]])),
+    }
+    try:
+        policy.apply(samples[endpoint.task], np.array([[0.0]]), secret=b"try-out")
+    except BadPolicy as error:
+        raise BadPolicy(
+            f"Policy {name!r} does not fit endpoint {endpoint.model!r}: {error.what}",
+            way_out=error.way_out,
+        ) from error

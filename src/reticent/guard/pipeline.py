@@ -1,0 +1,309 @@
+"""From a caller's request to what they get, step by step; nothing skips one."""
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from reticent.core import BadAnswer, BadPolicy
+from reticent.guard import refusals
+from reticent.guard.arrival import Disconnected, Receive, media_type, read_body
+from reticent.guard.fingerprints import fingerprints
+from reticent.guard.gates import Gate
+from reticent.guard.metrics import Metrics
+from reticent.guard.quiet import Tally
+from reticent.guard.refusals import Refused
+from reticent.guard.text_flow import TextFlow, shaped_reply
+from reticent.guard.types import (
+    Admission,
+    Authenticator,
+    Caller,
+    Entry,
+    Journal,
+    JournalDown,
+    Limits,
+)
+from reticent.guard.upstream.errors import UpstreamBad, UpstreamError, UpstreamSlow
+from reticent.guard.watching import Watching
+from reticent.protocols import BadQuestion, BadReply, Question, WireRequest
+
+JSON = "application/json"
+LONGEST_RETRY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Gates:
+    """The endpoints in force; replaced as a whole when the configuration is read again.
+
+    Attributes:
+        by_place: (tenant, path) -> gate.
+        body_bytes: longest request body.
+        body_timeout_s: longest wait for it.
+        keep_inputs: journal the inputs themselves.
+    """
+
+    by_place: Mapping[tuple[str, str], Gate]
+    body_bytes: int
+    body_timeout_s: float
+    keep_inputs: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reply:
+    """What goes back to the caller.
+
+    Attributes:
+        status: HTTP status.
+        body: all of it; b"" for a stream.
+        digest: of the policy in force; "" where no model was reached.
+        retry_after_s: 0 for no such header.
+        stream: the rest of a streamed reply.
+        media_type: of the body.
+    """
+
+    status: int
+    body: bytes
+    digest: str = ""
+    retry_after_s: float = 0.0
+    stream: TextFlow | None = None
+    media_type: str = JSON
+
+
+@dataclass(slots=True)
+class _Passage:
+    """One request under way: what is known of it so far."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    address: str
+    started_s: float
+    caller: Caller | None = None
+    gate: Gate | None = None
+    question: Question | None = None
+    admission: Admission | None = None
+    prints: tuple[bytes, ...] = ()
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Pipeline:
+    """The steps of a request, and what they need.
+
+    Attributes:
+        gates: the endpoints in force.
+        identity: who is asking.
+        limits: whether they may.
+        journal: what is kept of it.
+        metrics: what is counted of it.
+        tally: refusals on their way to the journal.
+        watching: detectors, off the path.
+        who: caller -> pseudonyms of their identity and token.
+        network: address -> pseudonym of its range.
+        wall: seconds since 1970.
+        clock: seconds, monotonic.
+    """
+
+    gates: Gates
+    identity: Authenticator
+    limits: Limits
+    journal: Journal
+    metrics: Metrics
+    tally: Tally
+    watching: Watching
+    who: Callable[[Caller], tuple[str, str]]
+    network: Callable[[str], str]
+    wall: Callable[[], float]
+    clock: Callable[[], float]
+
+    async def handle(
+        self,
+        method: str,
+        path: str,
+        query: bytes,
+        headers: Mapping[str, str],
+        address: str,
+        receive: Receive,
+    ) -> Reply:
+        """Return the reply to a request; every request gets one.
+
+        Raises: Disconnected if the caller has gone.
+        """
+        passage = _Passage(method, path, headers, address, self.clock())
+        self.metrics.arrived()
+        try:
+            return await self._answered(passage, query, receive)
+        except Refused as refused:
+            return await self._refused(passage, refused)
+        except JournalDown:
+            self.metrics.journal(up=False)
+            return await self._refused(passage, refusals.closed("journal down"))
+        except (Disconnected, asyncio.CancelledError):
+            self.metrics.count(passage.gate.model if passage.gate else "", "gone")
+            raise
+        except Exception as error:
+            self.tally.fault(error)
+            return await self._refused(passage, refusals.broken())
+        finally:
+            self.metrics.left()
+            if passage.admission is not None and passage.admission.granted:
+                await self.limits.release(passage.admission)
+
+    async def _answered(self, passage: _Passage, query: bytes, receive: Receive) -> Reply:
+        gates = self.gates
+        caller = self.identity.identify(passage.headers, passage.address, self.wall())
+        if caller is None:
+            raise refusals.unauthenticated()
+        passage.caller = caller
+        gate = gates.by_place.get((caller.tenant, passage.path))
+        if gate is None or not caller.may_ask(gate.model) or passage.method != "POST":
+            raise refusals.nothing_here()
+        passage.gate = gate
+        if query:
+            raise refusals.unreadable("A query string is not taken here.")
+        body = await read_body(
+            receive, passage.headers, longest=gates.body_bytes, timeout_s=gates.body_timeout_s
+        )
+        question = self._question(gate, passage, body)
+        passage.question = question
+        await self._admit(passage, gate, caller, question)
+        if question.stream:
+            return await self._streamed(passage, gate, question)
+        request = gate.protocol.write_question(question, gate.interface)
+        try:
+            response = await gate.upstream.send(request)
+            body = shaped_reply(gate, response, question)
+        except UpstreamError as error:
+            raise _no_reply(error) from error
+        except (BadReply, BadAnswer) as error:
+            self.tally.fault(error)
+            raise refusals.no_reply(UpstreamBad.status, UpstreamBad.message, "bad reply") from error
+        except BadPolicy as error:
+            self.tally.fault(error)
+            raise refusals.closed("policy does not fit", 0.0) from error
+        await self._keep(passage, gate, "answered", 200)
+        if gate.policy.time_grid_s:
+            await self._until_grid(passage, gate)
+        self.metrics.count(gate.model, "answered")
+        self.metrics.answered(gate.model, question.cost, self.clock() - passage.started_s)
+        return Reply(200, body, gate.digest)
+
+    def _question(self, gate: Gate, passage: _Passage, body: bytes) -> Question:
+        request = WireRequest(
+            method="POST", path=passage.path, body=body, media_type=media_type(passage.headers)
+        )
+        try:
+            question = gate.protocol.read_question(request, gate.interface)
+        except BadQuestion as error:
+            raise refusals.unreadable(str(error)) from error
+        fault = gate.validator.check(question)
+        if fault:
+            raise refusals.invalid(fault)
+        passage.prints = fingerprints(gate.fingerprint_key, question.rows)
+        return question
+
+    async def _admit(
+        self, passage: _Passage, gate: Gate, caller: Caller, question: Question
+    ) -> None:
+        admission = await self.limits.admit(
+            gate.scopes(caller, passage.address), question.cost, sensitive=gate.sensitive
+        )
+        passage.admission = admission
+        if admission.granted:
+            return
+        if admission.reason == "too many rows":
+            raise refusals.batch_too_large()
+        if admission.reason == "store away":
+            raise refusals.closed("store away", admission.retry_after_s)
+        raise refusals.limited(min(admission.retry_after_s, LONGEST_RETRY_S), admission.reason)
+
+    async def _streamed(self, passage: _Passage, gate: Gate, question: Question) -> Reply:
+        """Return a reply whose pieces go through the policy one by one as they come.
+
+        The journal row is written before the first of them: what was begun is never unrecorded.
+        """
+        flow = TextFlow(gate, question, clock=self.clock, started_s=passage.started_s)
+        try:
+            await flow.open()
+        except UpstreamError as error:
+            raise _no_reply(error) from error
+        try:
+            await self._keep(passage, gate, "answered", 200)
+        except BaseException:
+            await flow.close()
+            raise
+        admission, passage.admission = passage.admission, None  # held until the stream is over
+
+        async def done(outcome: str) -> None:
+            self.metrics.count(gate.model, outcome)
+            self.metrics.answered(gate.model, question.cost, self.clock() - passage.started_s)
+            if admission is not None:
+                await self.limits.release(admission)
+
+        flow.when_over(done)
+        return Reply(200, b"", gate.digest, stream=flow, media_type="text/event-stream")
+
+    async def _refused(self, passage: _Passage, refused: Refused) -> Reply:
+        gate, caller = passage.gate, passage.caller
+        model = gate.model if gate else ""
+        self.metrics.count(model, refused.outcome)
+        identity, token = self.who(caller) if caller else ("", "")
+        self.tally.refusal(
+            tenant=caller.tenant if caller else "",
+            identity=identity,
+            token=token,
+            network=self.network(passage.address),
+            model=model,
+            outcome=refused.outcome,
+            status=refused.status,
+            rows=passage.question.cost if passage.question else 0,
+        )
+        # Who was let in must not learn from the clock why the answer did not come.
+        if passage.admission is not None and gate is not None and gate.policy.time_grid_s:
+            await self._until_grid(passage, gate)
+        body = _plain_refusal(refused) if gate is None else _in_protocol(gate, refused)
+        digest = gate.digest if gate else ""
+        return Reply(refused.status, body, digest, refused.retry_after_s)
+
+    async def _keep(self, passage: _Passage, gate: Gate, outcome: str, status: int) -> None:
+        caller, question = passage.caller, passage.question
+        if caller is None or question is None:  # pragma: no cover  # nobody comes here unnamed
+            raise refusals.unauthenticated()
+        identity, token = self.who(caller)
+        kept = {"inputs": question.rows} if self.gates.keep_inputs else {}
+        entry = Entry(
+            time_s=self.wall(),
+            kind="query",
+            tenant=caller.tenant,
+            identity=identity,
+            token=token,
+            network=self.network(passage.address),
+            model=gate.model,
+            rows=question.cost,
+            outcome=outcome,
+            status=status,
+            policy=gate.digest,
+            fingerprints=passage.prints,
+            detail=kept,
+        )
+        await self.journal.append(entry, durable=gate.durable)
+        if self.watching.on:
+            self.watching.see(entry, question.rows)
+
+    async def _until_grid(self, passage: _Passage, gate: Gate) -> None:
+        """Wait until the time since arrival is a whole number of grid steps."""
+        grid_s = gate.policy.time_grid_s
+        taken_s = self.clock() - passage.started_s
+        await asyncio.sleep(math.ceil(taken_s / grid_s) * grid_s - taken_s)
+
+
+def _no_reply(error: UpstreamError) -> Refused:
+    outcome = "upstream slow" if error.status == UpstreamSlow.status else "upstream down"
+    return refusals.no_reply(error.status, error.message, outcome, error.retry_after_s)
+
+
+def _in_protocol(gate: Gate, refused: Refused) -> bytes:
+    return gate.protocol.write_refusal(refused.status, refused.message)
+
+
+def _plain_refusal(refused: Refused) -> bytes:
+    return b'{"error":"%s"}' % refused.message.encode("ascii")

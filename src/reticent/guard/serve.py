@@ -1,0 +1,160 @@
+"""Run a guard: one process, one port for callers and one for its operators."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import uvicorn
+
+from reticent.config import GuardFile, load_guard
+from reticent.core import BadInput, ReticentError
+from reticent.guard.admin import admin_app
+from reticent.guard.app import Scope, Send, refuse_websocket, serve_one
+from reticent.guard.arrival import Receive
+from reticent.guard.assemble import Parts, open_parts
+from reticent.guard.http import BoundedHttp, sweep
+
+_log = logging.getLogger("reticent.guard")
+
+
+class Ports:
+    """Sends each connection to the callers' side or to the operators', by the port it came to."""
+
+    def __init__(self, parts: Parts, admin: Any, admin_address: tuple[str, int]) -> None:
+        self._pipeline = parts.pipeline
+        self._admin = admin
+        self._admin_address = admin_address
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http":
+            if scope["server"] == self._admin_address:
+                await self._admin(scope, receive, send)
+            else:
+                await serve_one(self._pipeline, scope, receive, send)
+        elif scope["type"] == "websocket":
+            await refuse_websocket(receive, send)
+
+
+def run(
+    file: GuardFile,
+    *,
+    environ: Mapping[str, str] | None = None,
+    ready: Callable[[Parts, str, str], None] = lambda parts, callers, admin: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+
+    Args:
+        file: the configuration.
+        environ: where the secret is looked up; the process's own by default.
+        ready: called with both addresses when callers can come.
+
+    Raises: BadInput if an address cannot be had; whatever opening the parts raises.
+    """
+    import uvloop
+
+    uvloop.run(serve(file, environ=os.environ if environ is None else environ, ready=ready))
+
+
+async def serve(
+    file: GuardFile,
+    *,
+    environ: Mapping[str, str],
+    ready: Callable[[Parts, str, str], None] = lambda parts, callers, admin: None,
+) -> None:
+    """Do what `run` says, in the running loop."""
+    callers = _listen(file.guard.listen, "listen")
+    admin = _listen(file.guard.admin, "admin")
+    parts = await open_parts(file, environ=environ, wall=time.time, clock=time.monotonic)
+    loop = asyncio.get_running_loop()
+    try:
+        app = Ports(parts, admin_app(parts), admin.getsockname()[:2])
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http=BoundedHttp,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=int(file.guard.drain_s) or 1,
+                backlog=2048,
+            )
+        )
+        with suppress(NotImplementedError, RuntimeError):
+            loop.add_signal_handler(
+                signal.SIGHUP, lambda: _keep_task(loop.create_task(_reload(parts)))
+            )
+        sweeping = asyncio.create_task(sweep(server.server_state.connections))
+        telling = asyncio.create_task(_tell(server, parts, callers, admin, ready))
+        try:
+            await server.serve(sockets=[callers, admin])
+        finally:
+            sweeping.cancel()
+            telling.cancel()
+    finally:
+        await parts.close()
+
+
+_tasks: set[asyncio.Task[None]] = set()  # the loop keeps weak references only
+
+
+def _keep_task(task: asyncio.Task[None]) -> None:
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+async def _reload(parts: Parts) -> None:
+    """Read the configuration again; a bad one changes nothing."""
+    try:
+        if parts.file.path is None:
+            raise BadInput("This guard was not started from a file.")
+        await parts.reload(load_guard(parts.file.path))
+        _log.info("the configuration was read again")
+    except ReticentError as error:
+        _log.error("the configuration was not taken", extra={"why": error.what})
+
+
+async def _tell(
+    server: uvicorn.Server,
+    parts: Parts,
+    callers: socket.socket,
+    admin: socket.socket,
+    ready: Callable[[Parts, str, str], None],
+) -> None:
+    while not server.started:
+        await asyncio.sleep(0.01)
+    ready(parts, _written(callers), _written(admin))
+
+
+def _written(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _listen(address: str, key: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, int(port)))
+    except OSError as error:
+        sock.close()
+        raise BadInput(
+            f"guard.{key} is {address}, which cannot be had ({error.strerror}).",
+            way_out="Stop what listens there, or choose another port.",
+        ) from error
+    sock.setblocking(False)
+    return sock

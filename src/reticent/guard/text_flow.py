@@ -1,0 +1,135 @@
+"""Answers on their way out: whole, or a streamed text piece by piece."""
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from typing import Any
+
+from reticent.core import BadAnswer, BadPolicy, Choice, TextReply
+from reticent.guard.gates import Gate
+from reticent.guard.text_filter import HeldText, filtered
+from reticent.guard.upstream.errors import UpstreamBad, UpstreamError
+from reticent.protocols import BadReply, Question, WireResponse
+from reticent.text_policy import shape_text
+
+EVENT_STREAM = "text/event-stream"
+
+
+def shaped_reply(gate: Gate, response: WireResponse, question: Question) -> bytes:
+    """Return the bytes that a caller gets for a model server's whole reply.
+
+    Raises: BadReply, BadAnswer if the reply is none; BadPolicy if the policy does not fit it.
+    """
+    if gate.endpoint.task == "text":
+        texts = gate.texts
+        reply = texts.read_reply(response, question, gate.interface)
+        kept = tuple(filtered(choice, gate.make_filter()) for choice in reply.choices)
+        shaped = _shaped(gate, question, TextReply(choices=kept, usage=reply.usage))
+        return texts.write_reply(shaped, question, gate.interface)
+    predictions = gate.predictions
+    raw = predictions.read_answer(response, question, gate.interface)
+    return predictions.write_answer(gate.shape(raw, question.rows), question, gate.interface)
+
+
+def _shaped(gate: Gate, question: Question, reply: TextReply) -> TextReply:
+    return shape_text(reply, gate.policy, prompt_row=question.rows[0], secret=gate.secret)
+
+
+class TextFlow:
+    """A streamed reply: read, filtered, put through the policy and written again, event by event.
+
+    Where the policy pads time, events leave on the grid only, several at once if need be.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        question: Question,
+        *,
+        clock: Callable[[], float],
+        started_s: float,
+    ) -> None:
+        self._gate = gate
+        self._question = question
+        self._clock = clock
+        self._started_s = started_s
+        self._texts: dict[int, HeldText] = {}
+        self._reply: Any = None
+        self._stack = AsyncExitStack()
+        self._done: Callable[[str], Awaitable[None]] | None = None
+        self._outcome = "cut off"
+
+    def when_over(self, done: Callable[[str], Awaitable[None]]) -> None:
+        """Have `done` called with the outcome when the stream has ended, however it did."""
+        self._done = done
+
+    async def open(self) -> None:
+        """Ask the model server and wait for its headers.
+
+        Raises: UpstreamError, also for a reply that is no stream.
+        """
+        gate = self._gate
+        request = gate.protocol.write_question(self._question, gate.interface)
+        reply = await self._stack.enter_async_context(gate.upstream.stream(request))
+        if reply.status != 200 or reply.media_type != EVENT_STREAM:
+            await self._stack.aclose()
+            raise UpstreamBad(f"{gate.model} answered a streamed question with {reply.status}.")
+        self._reply = reply
+
+    async def events(self) -> AsyncGenerator[bytes, None]:
+        """Yield what the caller gets; ends well, or with an error event of the guard's own."""
+        gate, question = self._gate, self._question
+        reader = gate.texts.reader(question, gate.interface)
+        try:
+            async for chunk in self._reply.chunks():
+                out = b"".join(
+                    gate.texts.write_piece(piece, question, gate.interface)
+                    for event in reader.feed(chunk)
+                    if (piece := self._piece(event)) is not None
+                )
+                if out:
+                    await self._until_grid()
+                    yield out
+                if reader.ended:
+                    break
+            if not reader.ended:
+                raise UpstreamBad(f"{gate.model} broke its stream off.")
+            self._outcome = "answered"
+            await self._until_grid()
+            yield gate.texts.write_end(question, gate.interface)
+        except (UpstreamError, BadReply, BadAnswer, BadPolicy):
+            self._outcome = "bad stream"
+            yield b"data: " + gate.protocol.write_refusal(502, UpstreamBad.message) + b"\n\n"
+        finally:
+            await self.finish()
+
+    async def finish(self) -> None:
+        """End it, whether it has begun or not; again does nothing."""
+        await self.close()
+        done, self._done = self._done, None
+        if done is not None:
+            await done(self._outcome)
+
+    async def close(self) -> None:
+        """Let go of the model server."""
+        with suppress(UpstreamError):
+            await self._stack.aclose()
+
+    def _piece(self, event: TextReply) -> TextReply | None:
+        released: list[Choice] = []
+        for choice in event.choices:
+            text = self._texts.get(choice.index)
+            if text is None:
+                text = self._texts[choice.index] = HeldText(self._gate.make_filter())
+            released += text.feed(choice)
+        if not released and event.usage is None:
+            return None
+        piece = TextReply(choices=tuple(released), usage=event.usage)
+        return _shaped(self._gate, self._question, piece)
+
+    async def _until_grid(self) -> None:
+        grid_s = self._gate.policy.time_grid_s
+        if grid_s:
+            taken_s = self._clock() - self._started_s
+            await asyncio.sleep(math.ceil(taken_s / grid_s) * grid_s - taken_s)
