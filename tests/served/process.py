@@ -72,15 +72,14 @@ class Served:
     others: Mapping[str, str]
 
     def stop(self) -> None:
-        """End the server and its children, within 15 seconds."""
+        """End the server, which may tidy up for 10 s, and then what is left of its children."""
         for how, patience_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, how)
+            self.process.send_signal(how)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(patience_s)
                 break
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)  # children that outlived their parent
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def log(self) -> str:

@@ -5,6 +5,7 @@ Usage: triton_app.py FOLDER HTTP_PORT GRPC_PORT METRICS_PORT
 `iris` answers `probabilities` and `label`, `digits` ten probabilities; `broken` fails.
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def fail(x):
 
 
 def main() -> None:
+    # Asked to end, it must leave the `with` block: Triton's shared memory outlives it otherwise.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(sys.argv[1])
     http, grpc, metrics = map(int, sys.argv[2:5])
     config = TritonConfig(
