@@ -1,9 +1,11 @@
 """A server is waited for within bounds, told about when it fails, and never left behind."""
 
 import os
+import shutil
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +17,15 @@ NAME = "mlserver"  # any of the servers: its environment is only pretended here
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Pretend that the environment was made; return a folder for a run."""
     monkeypatch.setenv("RETICENT_SERVED", str(tmp_path))
     (tmp_path / NAME).mkdir()
     wanted = process.HERE / "requirements" / f"{NAME}.txt"
     (tmp_path / NAME / ".made-from").write_bytes(wanted.read_bytes())
-    return process.new_folder(NAME)
+    folder = process.new_folder(NAME)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def run(code: str, folder: Path, port: int, patience_s: float = 20.0) -> process.Served:
