@@ -1,6 +1,5 @@
 """Work through the tasks of an audit: one after the other, or shared out over processes."""
 
-import multiprocessing
 import pickle
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,8 +18,8 @@ from reticent.audit.pieces import Piece, find, keep, measured_of, piece_key
 from reticent.audit.plan import Task
 from reticent.audit.prepare import Prepared
 from reticent.audit.record import NotRun
-from reticent.audit.references import stop_children
 from reticent.audit.store import Store
+from reticent.audit.workers import context, stop_children
 from reticent.core import (
     NO_CHANNEL,
     AttributeClaim,
@@ -198,7 +197,7 @@ def _in_processes(bench: Bench, groups: Sequence[list[Task]], jobs: int) -> Iter
     left = {task.id: task for group in groups for task in group}
     pool = ProcessPoolExecutor(
         max_workers=min(jobs, len(groups)),
-        mp_context=multiprocessing.get_context("spawn"),
+        mp_context=context(),
         initializer=_start_worker,
         initargs=(bench,),
     )

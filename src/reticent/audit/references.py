@@ -1,6 +1,6 @@
 """Train the adversary's look-alikes: in parallel, once, and again only what is missing."""
 
-import multiprocessing
+import pickle
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -13,6 +13,7 @@ import numpy as np
 
 from reticent.audit.store import Store, key_of
 from reticent.audit.trainer import Trainer
+from reticent.audit.workers import context, stop_children
 from reticent.core import BadInput, Bools, Column, Inputs, ReticentError, take
 from reticent.core.events import Listener, Progress, silent
 from reticent.targets.base import Target
@@ -124,8 +125,8 @@ def _in_turn(
 _POOL: dict[str, Any] = {}  # what a worker process was started with; never read by the parent
 
 
-def _start_worker(fit: Any, x: Inputs, y: Column) -> None:
-    _POOL.update(fit=fit, x=x, y=y)
+def _start_worker(x: Inputs, y: Column, fit: bytes) -> None:
+    _POOL.update(x=x, y=y, fit=pickle.loads(fit))
 
 
 def _work(recipe: Recipe) -> Target:
@@ -142,9 +143,11 @@ def _in_processes(
         done: set[int] = set()
         pool = ProcessPoolExecutor(
             max_workers=min(jobs, len(left)),
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=context(),
             initializer=_start_worker,
-            initargs=(fit, x, y),
+            # The parent writes this to one worker after the other, each reading as it unpacks: a
+            # trainer that imports its library there would keep the next worker from starting.
+            initargs=(x, y, pickle.dumps(fit)),
         )
         try:
             running: dict[Future[Target], int] = {pool.submit(_work, recipes[i]): i for i in left}
@@ -168,12 +171,6 @@ def _in_processes(
         "left to train.",
         way_out="They may have run out of memory: use --jobs 1; finished models are kept.",
     )
-
-
-def stop_children() -> None:
-    """End the worker processes at once; what they had finished is on disk."""
-    for child in multiprocessing.active_children():
-        child.terminate()
 
 
 def _keep(store: Store, key: str, target: Target) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from reticent.attacks import Attack, attack_types
+from reticent.audit import workers
 from reticent.audit.artefact_control import artefact_controls
 from reticent.audit.bench import Bench, rng_for, run_all
 from reticent.audit.chain import chains
@@ -106,6 +107,8 @@ def run_audit(
     started, clock, cpu = now(), time.perf_counter(), _cpu_s()
     from threadpoolctl import threadpool_limits
 
+    if jobs > 1:
+        workers.begin()
     check_people(experiment)
     shelf = default_shelf() if shelf is None else shelf
     plan = draw_up(experiment, shelf, only=only)
@@ -161,7 +164,7 @@ def run_audit(
 
 def _cpu_s() -> float:
     """Return processor seconds of this process and of its workers that have ended."""
-    return sum(os.times()[:4])
+    return sum(os.times()[:4]) + workers.cpu_s()
 
 
 def _forget(store: Store) -> None:

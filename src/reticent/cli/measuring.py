@@ -52,11 +52,17 @@ def measure(wish: Wish, *, again: str) -> "Record":
 
     Raises: typer.Exit with 130 on Ctrl-C, after saying what was kept.
     """
-    from reticent.audit.run import run_audit
-    from reticent.audit.setup import from_config
+    from reticent.audit.workers import begin
     from reticent.config import load
 
     config = load(wish.config)
+    jobs = wish.jobs or config.audit.jobs
+    if jobs > 1:
+        begin()  # they import scikit-learn while this process does, and reads the data
+
+    from reticent.audit.run import run_audit
+    from reticent.audit.setup import from_config
+
     if wish.seed is not None:
         config = config.model_copy(
             update={"audit": config.audit.model_copy(update={"seed": wish.seed})}
@@ -69,7 +75,7 @@ def measure(wish: Wish, *, again: str) -> "Record":
             record = run_audit(
                 experiment,
                 out=wish.out,
-                jobs=wish.jobs or config.audit.jobs,
+                jobs=jobs,
                 resume=wish.resume,
                 only=wish.only,
                 include_records=wish.include_records,
