@@ -1,7 +1,7 @@
 """Limits of one process, with budgets that outlive it."""
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import final
 
@@ -27,6 +27,13 @@ class Ticket:
 
     def __init__(self, held: list[Spending]) -> None:
         self.held = held
+
+
+def give_back(ticket: Ticket) -> None:
+    """Return a request's slots."""
+    held, ticket.held = ticket.held, []
+    for one in held:
+        one.in_flight -= 1
 
 
 def refusal(wait_us: int, scope: str, reason: str) -> Admission:
@@ -217,11 +224,8 @@ class MemoryLimits:
 
     async def release(self, admission: Admission) -> None:
         """Say that a request is over; only concurrency comes back."""
-        ticket = admission.ticket
-        if isinstance(ticket, Ticket):
-            held, ticket.held = ticket.held, []
-            for one in held:
-                one.in_flight -= 1
+        if isinstance(admission.ticket, Ticket):
+            give_back(admission.ticket)
 
     async def spent(self, key: str) -> Mapping[str, float]:
         """Return what is booked for a scope of which this process has heard; else {}.
@@ -243,6 +247,31 @@ class MemoryLimits:
             "concurrent": float(one.in_flight),
             **{f"rolling_rows_{i}": float(w.total) for i, w in enumerate(one.windows)},
         }
+
+    async def settle(self, book: Callable[[Mapping[str, int]], Awaitable[None]]) -> None:
+        """Hand lifetime rows over to whoever books them elsewhere, and forget everything.
+
+        No admission may be under way. What `book` has not returned from is kept.
+
+        Args:
+            book: called with rows by key, some hundred at a time.
+
+        Raises: sqlite3.Error, and whatever `book` raises.
+        """
+        self._evictions += 1
+        kept, self._kept = self._kept, {}
+        try:
+            await self._keep_exactly(kept, int(self._clock() * US_PER_S))
+        except BaseException:
+            self._kept = kept
+            raise
+        after = ""
+        while texts := await self._shelf.chunk(after):
+            rows = {key: spent for key, text in texts.items() if (spent := spent_of(text))}
+            if rows:
+                await book(rows)
+            await self._shelf.drop(texts)
+            after = max(texts)
 
     async def close(self) -> None:
         """Write exact counts and let go of the file; unused leases come back."""

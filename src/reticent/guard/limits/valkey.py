@@ -1,0 +1,385 @@
+"""Limits that several guards share through Valkey or Redis."""
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import final
+
+from valkey.exceptions import NoScriptError
+
+from reticent.guard.limits.gcra import US_PER_S
+from reticent.guard.limits.joining import Joining
+from reticent.guard.limits.link import Link, StoreAway, sha_of
+from reticent.guard.limits.marks import Mark, Marks
+from reticent.guard.limits.memory import GRANTED, NO_STORE_RETRY_S, Ticket, give_back
+from reticent.guard.limits.outage import LocalAllowances
+from reticent.guard.limits.wire import ADMIT, JOIN, Packed, ask, batch, bulk, pack, verdict
+from reticent.guard.types import Admission, Scope
+
+_PACKED_MOST = 100_000
+_PROBE_MOST_S = 2.0
+_JOIN_MOST_S = 1.0
+_SETTLE_MOST_S = 5.0
+_FLUSH_EVERY_S = 1.0
+
+
+class Slots:
+    """Slots of a request in the store; renewed until they are given back, once."""
+
+    __slots__ = ("keys", "ticket")
+
+    def __init__(self, keys: list[bytes], ticket: bytes) -> None:
+        self.keys = keys
+        self.ticket = ticket
+
+
+class _Ask:
+    __slots__ = ("answer", "packed", "rows", "slots")
+
+    def __init__(
+        self,
+        packed: list[Packed],
+        rows: int,
+        slots: Slots | None,
+        answer: asyncio.Future[Admission],
+    ) -> None:
+        self.packed = packed
+        self.rows = rows
+        self.slots = slots
+        self.answer = answer
+
+
+@final
+class SharedLimits:
+    """Counts in a store that several guards share; correct to the row whoever races.
+
+    One atomic script decides all scopes of a request by the store's own clock. Requests that wait
+    at the same moment go in one round trip (`most_at_once`). Works with Valkey, and Redis from
+    6.2; with a cluster too, on the one node that holds the prefix's slot.
+
+    **Slots** (`concurrent`) are leases of `slot_lease_s`, renewed while the request lasts, so those
+    of a replica that died come back.
+
+    **Keys** expire when they no longer matter; those with lifetime counts never do. The store must
+    not evict (`maxmemory-policy noeviction`, or no `maxmemory`): one that may is treated as away.
+    It should write to disk (`appendonly yes`): what it forgets is healed as told below. A
+    fail-over to a copy that lags counts as forgetting.
+
+    **Outage.** If the store refuses, hangs (longer than `timeout_s`) or fails, it is away until a
+    probe in the background, every 0.25 to 2 s, has joined it again; no request waits for that.
+    Meanwhile `sensitive` requests are refused ("store away") and others get a local part of their
+    allowance, see `local_scope` in outage.py. What was granted so is on disk first, and is
+    booked in the store before anything else is when it is back; rows that were leased to a
+    replica that crashed meanwhile are booked as if they had been granted. Burst: an outage may
+    grant burst / replicas at once to a caller who had just used the burst up.
+
+    **Forgetting.** Every replica keeps, in `state`, what it last saw of every lifetime and rolling
+    budget. The store holds an epoch; it ends when the store comes back empty or as another process
+    (perhaps from an older file). Then nothing is admitted through it until every replica that ever
+    joined has told it those marks; the greatest, which is the true count, holds. This takes the
+    replicas a second or two. If one is gone for good, an operator calls `accept_loss`: its
+    marks, so at most what it was the last to book, are given up. Marks are on disk within a
+    second; to lose rows, a replica and the store's memory must go in that same second, or the
+    replica's folder must be lost. A first replica without any memory on an empty store starts from
+    zero; others that remember put their marks on top of what it granted. Rates are not
+    remembered: a store that forgot may grant a burst again.
+
+    Args:
+        url: valkey://, redis://, rediss:// (TLS), valkeys:// (TLS) or unix://, with user, password
+            and database.
+        replicas: the most guards that share the store.
+        clock: returns seconds since 1970; used for outages only.
+        state: this replica's own folder; None remembers nothing beyond the process.
+        name: this replica's name, used if the folder holds none yet; unlike all others'.
+        prefix: of all keys; braces keep them on one node of a cluster.
+        timeout_s: longest wait for the store.
+        slot_lease_s: how long a dead replica's slots stay taken.
+        most_at_once: requests in one round trip.
+        script: what decides; for tests that keep the time themselves.
+
+    Raises: BadInput for a URL that is none, or a folder that another guard uses.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        replicas: int,
+        clock: Callable[[], float],
+        state: Path | None,
+        name: str,
+        prefix: str = "{reticent}:",
+        timeout_s: float = 0.25,
+        slot_lease_s: float = 30.0,
+        most_at_once: int = 128,
+        script: str = ADMIT,
+    ) -> None:
+        self._url = url
+        self._clock = clock
+        self._prefix = prefix
+        self._slot_lease_s = slot_lease_s
+        self._most_at_once = most_at_once
+        self._script = script
+        self._timeout_s = timeout_s
+        self._sha = sha_of(script).encode()
+        self._epoch_key = bulk(f"{prefix}epoch".encode())
+        self._link = Link(url, timeout_s=timeout_s, scripts=(script, JOIN))
+        self._marks = Marks(state and state / "limits-marks.sqlite", clock=clock)
+        self._local = LocalAllowances(
+            state and state / "limits-away.sqlite", self._marks, replicas=replicas, clock=clock
+        )
+        self._joining = Joining(self._link, self._marks, name=name, prefix=prefix, clock=clock)
+        self._store = "new"  # then "joining", "up" or "away"
+        self._why = "not asked yet"
+        self._epoch = b""
+        self._name = name
+        self._packed: dict[str, Packed] = {}
+        self._waiting: deque[_Ask] = deque()
+        self._over: deque[Slots] = deque()
+        self._held: dict[bytes, tuple[Slots, float]] = {}
+        self._tickets = 0
+        self._sender: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def store(self) -> str:
+        """What the store is now: "up", "away: WHY", "joining: WHY" or "new"."""
+        return self._store if self._store in ("up", "new") else f"{self._store}: {self._why}"
+
+    async def admit(self, scopes: Sequence[Scope], rows: int, *, sensitive: bool) -> Admission:
+        """Book `rows` in every scope, or in none.
+
+        The refusal that takes longest is the one that is named.
+
+        Raises: ValueError for less than one row.
+        """
+        if rows < 1:
+            raise ValueError(f"{rows} rows asked; it must be 1 or more.")
+        if self._store == "away":
+            return await self._without_store(scopes, rows, sensitive)
+        packed = []
+        slots: Slots | None = None
+        for scope in scopes:
+            one = self._packed.get(scope.key)
+            if one is None or one.scope is not scope:
+                one = self._pack(scope)
+            packed.append(one)
+            if scope.concurrent is not None:
+                if slots is None:
+                    self._tickets += 1
+                    slots = Slots([], b"%b:%d" % (self._name.encode(), self._tickets))
+                slots.keys.append(one.key)
+        answer: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Ask(packed, rows, slots, answer))
+        self._wake()
+        try:
+            return await answer
+        except StoreAway:
+            return await self._without_store(scopes, rows, sensitive)
+
+    def _pack(self, scope: Scope) -> Packed:
+        if len(self._packed) >= _PACKED_MOST:
+            self._packed.clear()
+        one = self._packed[scope.key] = pack(scope, self._prefix)
+        return one
+
+    async def _without_store(
+        self, scopes: Sequence[Scope], rows: int, sensitive: bool
+    ) -> Admission:
+        if sensitive or self._store != "away":
+            return Admission(granted=False, retry_after_s=NO_STORE_RETRY_S, reason="store away")
+        return await self._local.admit(scopes, rows)
+
+    def _wake(self) -> None:
+        if self._store == "new":
+            self._store = "joining"
+            self._start(self._probe())
+            self._start(self._upkeep())
+        elif self._store == "up" and self._sender is None:
+            self._sender = asyncio.ensure_future(self._send())
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self) -> None:
+        """Send what waits, a batch at a time, until nothing does or the store is away."""
+        try:
+            while self._store == "up" and (self._waiting or self._over):
+                await self._round_trip()
+        except StoreAway as error:
+            self._lost(str(error))
+        finally:
+            self._sender = None
+
+    async def _round_trip(self, renew: Sequence[Slots] = ()) -> None:
+        asks = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most_at_once))]
+        over = [self._over.popleft() for _ in range(min(len(self._over), self._most_at_once))]
+        sent_us = int(self._clock() * US_PER_S)
+        leases = [*over, *renew]
+        words = batch(
+            self._sha,
+            self._epoch_key,
+            self._epoch,
+            keys=[
+                *[key for s in leases for key in s.keys],
+                *[p.key for a in asks for p in a.packed],
+            ],
+            arguments=[
+                *[bulk(s.ticket) for s in leases for _ in s.keys],
+                *[ask(a.packed, a.rows, a.slots.ticket if a.slots else b"") for a in asks],
+            ],
+            counts=(sum(len(s.keys) for s in over), sum(len(s.keys) for s in renew), len(asks)),
+            lease_us=int(self._slot_lease_s * US_PER_S),
+        )
+        try:
+            try:
+                answer = await self._link.send(words)
+            except NoScriptError:
+                await self._link.load()
+                answer = await self._link.send(words)
+            if not answer and asks:
+                raise StoreAway("it has forgotten, or another replica has to tell it what it knows")
+        except BaseException:
+            for one in asks:
+                if not one.answer.done():
+                    one.answer.set_exception(StoreAway("no answer"))
+            raise
+        at = 0
+        for one in asks:
+            refused, spent, at = verdict(answer, at, one.packed)
+            for packed, numbers in spent:
+                windows = dict(zip(packed.widths_us, map(int, numbers[1:]), strict=True))
+                mark = Mark(sent_us, max(0, int(numbers[0])), windows)
+                self._marks.note(packed.scope.key, mark)
+            if refused is None and one.slots is not None:
+                self._held[one.slots.ticket] = (one.slots, self._clock())
+            if not one.answer.done():
+                one.answer.set_result(refused or _granted(one.slots))
+            elif refused is None and one.slots is not None:  # whoever asked is gone
+                self._give_up(one.slots)
+
+    def _give_up(self, slots: Slots) -> None:
+        if self._held.pop(slots.ticket, None) is not None:
+            self._over.append(slots)
+            self._wake()
+
+    def _lost(self, why: str) -> None:
+        """Turn to local allowances and look for the store in the background."""
+        self._turn_away(why)
+        self._over.clear()  # their leases end by themselves
+        self._start(self._probe())
+
+    def _turn_away(self, why: str) -> None:
+        self._store, self._why = "away", why
+        while self._waiting:
+            one = self._waiting.popleft()
+            if not one.answer.done():
+                one.answer.set_exception(StoreAway(why))
+
+    async def _probe(self) -> None:
+        """Join the store; if it cannot be, be away and try again until it can."""
+        wait_s = self._timeout_s
+        while self._store != "up":
+            try:
+                # At the start requests wait for this; later they are served without the store.
+                patience_s = _JOIN_MOST_S if self._store == "joining" else None
+                async with asyncio.timeout(patience_s):
+                    self._epoch = await self._joining.join()
+                self._name = self._joining.name
+                self._store = "joining"  # what is asked from here on waits for the end of it
+                async with asyncio.timeout(_SETTLE_MOST_S):
+                    await self._local.settle(self._joining.book)
+                self._store = "up"
+            except (StoreAway, NoScriptError, TimeoutError, sqlite3.Error) as error:
+                await self._link.drop()
+                self._turn_away(str(error) or "it takes too long")
+                await asyncio.sleep(wait_s)
+                wait_s = min(2 * wait_s, _PROBE_MOST_S)
+        if self._waiting or self._over:
+            self._wake()
+
+    async def _upkeep(self) -> None:
+        """Write marks and renew the slots of long requests."""
+        while True:
+            await asyncio.sleep(min(_FLUSH_EVERY_S, self._slot_lease_s / 6))
+            try:
+                await self._marks.flush()
+            except sqlite3.Error as error:
+                self._why = f"marks cannot be written: {error}"  # tried again next time
+            now_s = self._clock()
+            old = [
+                slots
+                for slots, since_s in self._held.values()
+                if now_s - since_s >= self._slot_lease_s / 3
+            ]
+            if old and self._store == "up" and self._sender is None:
+                self._sender = asyncio.ensure_future(self._renew(old))
+
+    async def _renew(self, slots: list[Slots]) -> None:
+        try:
+            await self._round_trip(slots)
+            now_s = self._clock()
+            for one in slots:
+                if one.ticket in self._held:
+                    self._held[one.ticket] = (one, now_s)
+        except StoreAway as error:
+            self._lost(str(error))
+        finally:
+            self._sender = None
+        if self._waiting or self._over:
+            self._wake()
+
+    async def release(self, admission: Admission) -> None:
+        """Say that a request is over; only concurrency comes back."""
+        if isinstance(admission.ticket, Slots):
+            self._give_up(admission.ticket)
+        elif isinstance(admission.ticket, Ticket):
+            give_back(admission.ticket)
+
+    async def spent(self, key: str) -> Mapping[str, float]:
+        """Return what the store holds of a scope: see `MemoryLimits.spent`.
+
+        Raises: StoreAway.
+        """
+        return await self._joining.spent(key)
+
+    async def accept_loss(self) -> tuple[str, ...]:
+        """Go on without the replicas that have not told a store that forgot what they know.
+
+        Returns: the names of those given up.
+
+        Raises: StoreAway.
+        """
+        link = Link(self._url, timeout_s=self._timeout_s, scripts=(JOIN,))  # the other is in use
+        try:
+            return await Joining(
+                link, self._marks, name=self._name, prefix=self._prefix, clock=self._clock
+            ).accept_loss()
+        finally:
+            await link.drop()
+
+    async def close(self) -> None:
+        """Let go of connections and files; what waits is refused."""
+        tasks = [*self._tasks, *([self._sender] if self._sender else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._over.extend(slots for slots, _ in self._held.values())
+        if self._store == "up" and self._over:
+            with suppress(StoreAway):  # else their leases end by themselves
+                await self._round_trip()
+        self._turn_away("closed")
+        await self._link.drop()
+        try:
+            await self._local.close()
+        finally:
+            await self._marks.close()
+
+
+def _granted(slots: Slots | None) -> Admission:
+    return GRANTED if slots is None else Admission(granted=True, ticket=slots)
