@@ -66,13 +66,14 @@ def sealed(key: bytes, head: Head, payloads: Sequence[bytes], salts: bytes) -> l
         salts: 16 n random bytes.
     """
     rows = []
-    count, link = head
-    for i, payload in enumerate(payloads):
-        salt = salts[i * SALT_BYTES : (i + 1) * SALT_BYTES]
-        commitment = hashlib.sha256(salt + payload).digest()
-        count += 1
-        link = link_of(key, link, count, commitment)
-        rows.append(Row(count, payload, salt, commitment, link))
+    sequence, link = head
+    sha256, digest = hashlib.sha256, hmac.digest  # looked up once: this is the writer's inner loop
+    for at, payload in zip(range(0, len(salts), SALT_BYTES), payloads, strict=True):
+        salt = salts[at : at + SALT_BYTES]
+        commitment = sha256(salt + payload).digest()
+        sequence += 1
+        link = digest(key, link + sequence.to_bytes(8, "big") + commitment, "sha256")
+        rows.append(Row(sequence, payload, salt, commitment, link))
     return rows
 
 

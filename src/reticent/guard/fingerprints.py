@@ -1,0 +1,32 @@
+"""Keyed hashes of rows of inputs: they tell repeats apart from news, and tell nothing else.
+
+The journal keeps these instead of the inputs. Without the key nobody can find out, even by
+trying, which row a fingerprint stands for.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any
+
+from reticent.core import Inputs, canonical_rows
+
+FINGERPRINT_BYTES = 16
+
+
+def fingerprints(key: bytes, rows: "Inputs | Sequence[Any]") -> tuple[bytes, ...]:
+    """Return one keyed BLAKE2b hash (16 bytes, RFC 7693) a row of inputs.
+
+    Rows that are equal as inputs have equal fingerprints, see `canonical_rows`.
+
+    Args:
+        key: 16 to 64 bytes; one for each model, so that models cannot be compared.
+        rows: a table, an array, or rows as JSON has them.
+
+    Raises: BadInput for a cell that has no stable bytes.
+    """
+    return tuple(
+        [
+            blake2b(row, digest_size=FINGERPRINT_BYTES, key=key).digest()
+            for row in canonical_rows(rows)
+        ]
+    )
