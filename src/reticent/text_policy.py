@@ -49,8 +49,14 @@ def shape_text(
         if isinstance(prompt_row, (list, tuple)):
             place = choice.index // choices_per_prompt if len(prompt_row) > 1 else 0
             row, index = prompt_row[place], choice.index - place * choices_per_prompt
-        shown = _shown(choice, policy, row, index, secret)
-        choices.append(replace(choice, token_scores=shown))
+        shaped = replace(choice, token_scores=_shown(choice, policy, row, index, secret))
+        if (
+            shaped.token_scores
+            or choice.token_scores is None
+            or choice.text
+            or choice.finish_reason
+        ):
+            choices.append(shaped)  # and not a piece that held nothing but what is withheld now
     usage = None if reply.usage is None else _counted(reply.usage, step)
     return TextReply(choices=tuple(choices), usage=usage)
 
