@@ -318,7 +318,7 @@ def _read_all(
     config: Config, *, trust: bool
 ) -> "tuple[Target, pd.DataFrame, pd.DataFrame, list[str], str]":
     """Return the model, both sides, the model's input columns, and the exact model's name."""
-    if config.model.reached_by in ("function", "replay"):
+    if config.model.reached_by in ("function", "replay", "http"):
         members, non_members, features = _sides(config, ())
         return load_asked(config, features, members), members, non_members, features, _name(config)
     path = config.base / (config.model.path or "")
@@ -328,10 +328,10 @@ def _read_all(
 
 
 def load_asked(config: Config, features: Sequence[str], rows: "pd.DataFrame") -> Target:
-    """Return a model that is no file: a Python function, or a recorded query log.
+    """Return a model that is no file: a Python function, a recorded query log or an endpoint.
 
     A function is asked about three rows to see whether it answers with probabilities or labels:
-    a table of several columns is probabilities, and is then checked as such.
+    a table of several columns is probabilities, and is then checked as such. So is an endpoint.
 
     Args:
         config: as written.
@@ -357,13 +357,14 @@ def load_asked(config: Config, features: Sequence[str], rows: "pd.DataFrame") ->
             classes=classes,
             name=model.title,
         )
+    if model.reached_by == "http":
+        return _endpoint(config, features, rows)
     function = load_function(model.call or "", beside=config.base)
     if model.task == "regression":
         return FunctionTarget(
             function=function, returns="values", columns=tuple(features), name=model.title
         )
-    if not classes:
-        classes = tuple(np.unique(rows[config.data.target].dropna().to_numpy()).tolist())
+    classes = classes or _outcomes(rows[config.data.target])
     few = rows[list(features)].head(3)
     shape = guarded(lambda: np.shape(function(few)), model=model.title, asked=few)
     target = FunctionTarget(
@@ -377,8 +378,54 @@ def load_asked(config: Config, features: Sequence[str], rows: "pd.DataFrame") ->
     return target
 
 
+def _endpoint(config: Config, features: Sequence[str], rows: "pd.DataFrame") -> Target:
+    try:
+        from reticent.protocols import Interface
+        from reticent.targets.http import open_http
+    except ImportError as error:
+        raise BadInput(
+            f"An endpoint cannot be asked: {error.name} is not installed.",
+            way_out="pip install 'reticent[http]'",
+        ) from error
+    model = config.model
+    classify = model.task != "regression"
+    return open_http(
+        model.url or "",
+        protocol=model.protocol or "",
+        interface=Interface(
+            model=model.served_as or model.name or "model",
+            task="classification" if classify else "regression",
+            classes=tuple(model.classes or _outcomes(rows[config.data.target])) if classify else (),
+            columns=tuple(features),
+            outputs=model.outputs,
+            version=model.version,
+            settings=model.settings,
+        ),
+        first=rows[list(features)].head(3),
+        name=model.title,
+        key_env=model.key_env,
+        batch_rows=model.batch_rows,
+        timeout_s=model.timeout_s,
+        wait_s=model.wait_s,
+    )
+
+
+def _outcomes(column: "pd.Series[Any]") -> tuple[object, ...]:
+    """Return the class values that the data hold, in order."""
+    return tuple(np.unique(column.dropna().to_numpy()).tolist())
+
+
 def _name(config: Config) -> str:
     """Return the name of a model that is no estimator's file."""
+    if config.model.reached_by == "http":
+        model = config.model
+        return key_of(
+            url=model.url,
+            protocol=model.protocol,
+            served_as=model.served_as,
+            version=model.version,
+            classes=model.classes,
+        )
     if config.model.reached_by == "replay":
         return model_digest(config.base / (config.model.path or ""))
     return key_of(call=config.model.call, classes=config.model.classes)

@@ -23,6 +23,17 @@ KIND_BY_SUFFIX = {
     ".arrow": "replay",
     ".jsonl": "replay",
 }
+OF_URL: Mapping[str, Any] = {  # and what each is where it is left out
+    "protocol": None,
+    "served_as": None,
+    "version": "",
+    "key_env": None,
+    "outputs": {},
+    "settings": {},
+    "batch_rows": 100,
+    "timeout_s": 30.0,
+    "wait_s": 120.0,
+}
 LEARNERS = ("forest", "boosting", "logistic", "mlp")
 OTHER_SQL = frozenset(
     """alter attach call copy create delete describe drop explain export from install insert load
@@ -52,29 +63,37 @@ def _model(doc: Mapping[str, Any]) -> Iterator[Fault]:
     if not model:
         return
     path, call, kind = model.get("path"), model.get("call"), model.get("kind")
-    if path is None and call is None:
+    ways = [name for name in ("path", "call", "url") if model.get(name) is not None]
+    if not ways:
         yield Fault(
             ("model",),
-            "[model] has neither path nor call.",
-            'Give path = "model.skops" or call = "package.module:function".',
+            "[model] has neither path nor call nor url.",
+            'Give path = "model.skops", call = "package.module:function" or url = "http://...".',
         )
-    if path is not None and call is not None:
+    elif len(ways) > 1:
+        both = " and ".join(f"{name} ({shown(model[name])})" for name in ways)
         yield Fault(
-            ("model", "call"),
-            f"[model] has both path ({shown(path)}) and call ({shown(call)}).",
-            "Keep one of the two.",
+            ("model", ways[-1]),
+            f"[model] has {'both ' if len(ways) == 2 else ''}{both}.",
+            "Keep one of them.",
         )
-    elif kind == "function" and path is not None:
-        yield Fault(
-            ("model", "kind"),
-            "model.kind is 'function', which is reached by call, but path is given.",
-            'Give call = "package.module:function" instead of path.',
-        )
-    elif kind in ("sklearn", "onnx", "replay") and call is not None:
+    elif kind == "function" and not call:
         yield Fault(
             ("model", "kind"),
-            f"model.kind is {kind!r}, which is read from a file, but call is given.",
-            'Give path instead of call, or kind = "function".',
+            f"model.kind is 'function', which is reached by call, but {ways[0]} is given.",
+            f'Give call = "package.module:function" instead of {ways[0]}.',
+        )
+    elif kind in ("sklearn", "onnx", "replay") and path is None:
+        yield Fault(
+            ("model", "kind"),
+            f"model.kind is {kind!r}, which is read from a file, but {ways[0]} is given.",
+            f"Give path instead of {ways[0]}, or leave kind out.",
+        )
+    elif kind == "http" and "url" not in ways:
+        yield Fault(
+            ("model", "kind"),
+            f"model.kind is 'http', which is reached by url, but {ways[0]} is given.",
+            f'Give url = "http://127.0.0.1:9000" instead of {ways[0]}.',
         )
     elif isinstance(path, str) and kind is None:
         suffix = PurePath(path).suffix.lower()
@@ -85,6 +104,26 @@ def _model(doc: Mapping[str, Any]) -> Iterator[Fault]:
                 "model it is.",
                 'Set model.kind to "sklearn", "onnx" or "replay".',
             )
+    yield from _endpoint(model)
+
+
+def _endpoint(model: Mapping[str, Any]) -> Iterator[Fault]:
+    """What says how an endpoint is asked needs one, and an endpoint needs a protocol."""
+    if model.get("url") is None:
+        for name, default in OF_URL.items():
+            if model.get(name, default) != default:
+                yield Fault(
+                    ("model", name),
+                    f"model.{name} is given, which is about an endpoint, but there is no url.",
+                    f'Give url = "http://127.0.0.1:9000", or leave {name} out.',
+                )
+        return
+    if model.get("protocol") is None:
+        yield Fault(
+            ("model",),
+            "[model] has a url and no protocol.",
+            'Give protocol = "open-inference" or another one that is installed.',
+        )
 
 
 def _data(doc: Mapping[str, Any]) -> Iterator[Fault]:

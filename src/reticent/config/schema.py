@@ -24,6 +24,7 @@ from reticent.config.lines import Key, nearest
 from reticent.config.values import (
     Call,
     Columns,
+    EndpointUrl,
     Named,
     Owner,
     Prior,
@@ -68,10 +69,54 @@ class Model(_Table):
         examples=["package.module:function"],
         description='Instead of path: a Python callable, "package.module:function".',
     )
-    kind: Literal["sklearn", "onnx", "function", "replay"] | None = Field(
+    url: EndpointUrl | None = Field(
+        default=None,
+        examples=["http://127.0.0.1:9000"],
+        description="Instead of path: a live endpoint, bare or behind a guard. A path in it stands "
+        "for the protocol's own. What a guard before it does is part of what is audited: leave "
+        "[[policy]] out then, or it comes on top.",
+    )
+    protocol: Named | None = Field(
+        default=None,
+        examples=["open-inference"],
+        description='With url: how it is spoken to, such as "open-inference", "mlflow" or '
+        '"tensorflow-serving".',
+    )
+    served_as: Named | None = Field(
+        default=None, examples=["iris"], description="With url: the model's name there."
+    )
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = Field(
+        default="", description="With url: its version there, where the protocol has one."
+    )
+    key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
+        default=None,
+        examples=["ENDPOINT_KEY"],
+        description="With url: environment variable that holds the key (bearer token).",
+    )
+    outputs: dict[Named, Literal["label", "scores", "value"]] = Field(
+        default_factory=dict,
+        examples=[{"predict_proba": "scores"}],
+        description="With url: what the server's named outputs are, all of which are asked for. "
+        "Default: the protocol's usual names.",
+    )
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="With url: further settings of the protocol."
+    )
+    batch_rows: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=100, description="With url: rows in one request."
+    )
+    timeout_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = Field(
+        default=30.0, description="With url: longest wait for it."
+    )
+    wait_s: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] = Field(
+        default=120.0,
+        description="With url: longest wait, for each question, that its rate limits (429 with "
+        "Retry-After) are given.",
+    )
+    kind: Literal["sklearn", "onnx", "function", "replay", "http"] | None = Field(
         default=None,
         examples=["sklearn"],
-        description="How to reach it. Default: from the suffix of path, or function.",
+        description="How to reach it. Default: from the suffix of path, function, or http.",
     )
     task: Literal["classification", "regression"] | None = Field(
         default=None,
@@ -95,13 +140,17 @@ class Model(_Table):
     @property
     def title(self) -> str:
         """Return the name that reports use."""
-        return self.name or (Path(self.path).stem if self.path else self.call or "model")
+        return self.name or (
+            Path(self.path).stem if self.path else self.call or self.url or "model"
+        )
 
     @property
     def reached_by(self) -> str:
         """Return the kind, inferred where it is left out."""
         if self.kind is not None:
             return self.kind
+        if self.url:
+            return "http"
         return KIND_BY_SUFFIX[Path(self.path).suffix.lower()] if self.path else "function"
 
 

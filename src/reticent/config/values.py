@@ -2,6 +2,7 @@
 
 import math
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -58,6 +59,18 @@ def reference(text: str) -> str:
     return call(text)
 
 
+def endpoint_url(text: str) -> str:
+    """Return the URL of an endpoint if it is one."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise broken("it must be an http or https URL.", 'Write it as "http://127.0.0.1:9000".')
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise broken(
+            "it must hold no user name, query or fragment.", "Give the key by model.key_env."
+        )
+    return text
+
+
 def scalar(value: Any) -> Any:
     """Return a value that a column can hold."""
     if isinstance(value, bool | str):
@@ -97,5 +110,6 @@ Proportion = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Columns = Annotated[tuple[Named, ...], Field(strict=False), AfterValidator(different)]
 Owner = Annotated[str, Field(max_length=500), AfterValidator(owner)]
 Call = Annotated[str, AfterValidator(call)]
+EndpointUrl = Annotated[str, AfterValidator(endpoint_url)]
 Reference = Annotated[str, AfterValidator(reference)]
 Prior = Annotated[dict[str, Share], AfterValidator(probabilities)]

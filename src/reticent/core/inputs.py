@@ -70,7 +70,7 @@ def canonical_rows(x: "Inputs | Sequence[Any]") -> list[bytes]:
     True
     """
     if isinstance(x, np.ndarray):
-        if x.dtype.kind == "f":
+        if x.dtype.kind == "f" or (x.dtype.kind in "biu" and _fits_floats(x)):
             return _packed(x)
         flat = x.reshape(len(x), int(np.prod(x.shape[1:])))
         columns = [_cells(flat[:, j]) for j in range(flat.shape[1])]

@@ -8,6 +8,7 @@ from typing import Any
 
 _HOME = {
     "FunctionTarget": "function",
+    "HttpTarget": "http",
     "Memo": "memo",
     "OnnxTarget": "onnx",
     "ReplayTarget": "replay",
@@ -16,6 +17,7 @@ _HOME = {
     "load_function": "function",
     "load_model": "files",
     "model_digest": "files",
+    "open_http": "http",
     "runs_code": "files",
     "save_model": "files",
 }

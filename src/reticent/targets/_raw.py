@@ -72,6 +72,7 @@ def in_chunks(ask: Callable[[Inputs], Answer], x: Inputs, *, chunk_rows: int) ->
         labels=_joined([part.labels for part in parts]),
         scores=_joined([part.scores for part in parts]),
         values=_joined([part.values for part in parts]),
+        embeddings=_joined([part.embeddings for part in parts]),
     )
 
 
