@@ -1,0 +1,190 @@
+"""One connection to a model server: a request out, its reply in."""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast, final
+
+from reticent.guard.upstream.errors import UpstreamBad, UpstreamDown, UpstreamError, UpstreamSlow
+from reticent.guard.upstream.reply import ReplyReader
+
+_MOST_HELD_BYTES = 64 * 1024
+
+
+@final
+class ConnectionLost(UpstreamDown):
+    """The server closed a kept connection before a byte of the reply."""
+
+
+@final
+class Connection(asyncio.Protocol):
+    """A connection, and the one request that it carries at a time.
+
+    Whoever took it from the pool owns it until it is given back. Bytes that come while it carries
+    no request, or after the reply, end it: they could be taken for the reply to the next one.
+
+    Args:
+        reader: reads its replies.
+        on_lost: told when it is gone.
+
+    Attributes:
+        idle_since_s: when it was given back last.
+        lost: whether it is gone.
+        reader: what reads its replies; the caller's to look at while it owns the connection.
+        used: how many whole replies it has carried.
+    """
+
+    __slots__ = (
+        "_error",
+        "_loop",
+        "_on_lost",
+        "_paused",
+        "_timer",
+        "_transport",
+        "_waiter",
+        "_whole",
+        "carrying",
+        "idle_since_s",
+        "lost",
+        "reader",
+        "used",
+    )
+
+    def __init__(self, reader: ReplyReader, on_lost: "Callable[[Connection], None]") -> None:
+        self._error: UpstreamError | None = None
+        self._loop = asyncio.get_running_loop()
+        self._on_lost = on_lost
+        self._paused = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._whole = True
+        self.carrying = False
+        self.idle_since_s = 0.0
+        self.lost = False
+        self.reader = reader
+        self.used = 0
+
+    def ask(self, request: bytes, deadline_s: float, *, whole: bool) -> "asyncio.Future[None]":
+        """Send a request; the future is done when the reply is there.
+
+        Args:
+            request: all its bytes.
+            deadline_s: when to give up, on the event loop's clock.
+            whole: wait for all of the reply, or for its head alone.
+
+        Returns: a future that ends with None or with an `UpstreamError`; after an error, or when
+            it is cancelled, the owner must `abort`.
+        """
+        self.reader.start()
+        self._whole = whole
+        self.carrying = True
+        waiter = self._wait(deadline_s)
+        if self._transport is None or self.lost:
+            self._fail(self._gone())
+        else:
+            self._transport.write(request)
+        return waiter
+
+    def more(self, deadline_s: float) -> "asyncio.Future[None]":
+        """Wait until the reader holds a piece of the body, or the reply is complete."""
+        waiter = self._wait(deadline_s)
+        if self.reader.complete or self.reader.held_bytes:
+            self._end(None)
+        elif self._error is not None:
+            self._end(self._error)
+        elif self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return waiter
+
+    def abort(self) -> None:
+        """End the connection at once; the server sees that nobody waits any more."""
+        self.carrying = False
+        self._end(None)
+        if self._transport is not None and not self.lost:
+            self._transport.abort()
+
+    def shut(self) -> None:
+        """End the connection because the guard stops; whoever waits is told."""
+        self._fail(UpstreamDown("the guard is stopping."))
+
+    @property
+    def reusable(self) -> bool:
+        """Return whether another request may go over it: all said, all heard, nothing over."""
+        transport = self._transport
+        return (
+            not self.carrying
+            and not self.lost
+            and transport is not None
+            and not transport.is_closing()
+            and self.reader.reusable
+        )
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+
+    def data_received(self, data: bytes) -> None:
+        """Read on."""
+        reader = self.reader
+        if not self.carrying:
+            self.abort()
+            return
+        try:
+            reader.feed(data)
+        except UpstreamBad as error:
+            self._fail(error)
+            return
+        if reader.complete:
+            self.carrying = False
+            self.used += 1
+            # A server that answers before it has all of the request is not fit for the next one.
+            if self._transport is not None and self._transport.get_write_buffer_size():
+                reader.reusable = False
+            self._end(None)
+        elif not self._whole and reader.headed:
+            self._end(None)
+            if reader.held_bytes > _MOST_HELD_BYTES and not self._paused:
+                self._paused = True
+                if self._transport is not None:
+                    self._transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that it is gone."""
+        self.lost = True
+        if self.carrying:
+            self._fail(self._gone())
+        self._on_lost(self)
+
+    def _gone(self) -> UpstreamError:
+        if not self.reader.begun:
+            if self.used:
+                return ConnectionLost("the model server closed a kept connection.")
+            return UpstreamDown("the model server closed the connection without a reply.")
+        return UpstreamDown("the model server closed the connection within a reply.")
+
+    def _wait(self, deadline_s: float) -> "asyncio.Future[None]":
+        self._waiter = waiter = self._loop.create_future()
+        self._timer = self._loop.call_at(deadline_s, self._late)
+        return waiter
+
+    def _late(self) -> None:
+        self._fail(UpstreamSlow("the model server did not answer in time."))
+
+    def _fail(self, error: UpstreamError) -> None:
+        self._error = error
+        self._end(error)
+        self.abort()
+
+    def _end(self, error: UpstreamError | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)

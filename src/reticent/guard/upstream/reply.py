@@ -1,0 +1,218 @@
+"""Reading replies: bytes cut anywhere in, one reply out; no input or output of its own.
+
+llhttp (through httptools) reads the grammar, and is strict: both a length and chunks, two lengths,
+folded headers and bare line feeds are errors there. What it leaves open is decided here.
+"""
+
+from collections.abc import Collection
+from typing import final
+
+import httptools
+
+from reticent.guard.upstream.errors import UpstreamBad
+
+_END = b"\r\n\r\n"
+_IDENTITY = (b"", b"identity")
+_FRAMING = 8  # bytes on the wire per byte of body; a chunk of one byte takes six
+
+
+@final
+class ReplyReader:
+    """Reads the replies of one connection, one after the other.
+
+    Args:
+        max_header_bytes: longest head (status line and headers), interim ones included.
+        max_reply_bytes: longest body.
+        keep: names of further headers to keep, in lower case.
+
+    Attributes:
+        begun: whether a byte of the current reply has come.
+        headed: whether its head is complete.
+        complete: whether it is complete.
+        reusable: whether the connection may carry another; meaningful once complete.
+        status, media_type, headers: of the reply, once headed.
+    """
+
+    __slots__ = (
+        "_body",
+        "_framed_bytes",
+        "_head",
+        "_head_bytes",
+        "_keep",
+        "_left",
+        "_max_header_bytes",
+        "_max_reply_bytes",
+        "_parser",
+        "_saw",
+        "_total_bytes",
+        "begun",
+        "complete",
+        "fault",
+        "headed",
+        "headers",
+        "media_type",
+        "reusable",
+        "status",
+    )
+
+    def __init__(
+        self, *, max_header_bytes: int, max_reply_bytes: int, keep: Collection[str] = ()
+    ) -> None:
+        self._max_header_bytes = max_header_bytes
+        self._max_reply_bytes = max_reply_bytes
+        self._keep = frozenset(name.encode("ascii") for name in keep)
+        self._parser = httptools.HttpResponseParser(self)
+        self.start()
+
+    def start(self) -> None:
+        """Get ready for the next reply."""
+        self._head = bytearray()
+        self._head_bytes = 0
+        self._framed_bytes = 0
+        self._total_bytes = 0
+        self._saw: set[bytes] = set()
+        self._left = -1  # body bytes still to come; -1 for chunks
+        self._body: list[bytes] = []
+        self.begun = False
+        self.complete = False
+        self.fault = ""
+        self.headed = False
+        self.headers: dict[str, str] = {}
+        self.media_type = ""
+        self.reusable = False
+        self.status = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take what came.
+
+        Raises: UpstreamBad; the connection is of no further use then.
+        """
+        self.begun = True
+        while not self.headed:
+            if self._head:
+                self._head += data
+                data = bytes(self._head)
+            end = data.find(_END) + len(_END)
+            head_bytes = self._head_bytes + (end if end >= len(_END) else len(data))
+            if head_bytes > self._max_header_bytes:
+                raise UpstreamBad(
+                    f"the head of a reply is longer than {self._max_header_bytes} bytes."
+                )
+            if end < len(_END):
+                self._head = bytearray(data)
+                return
+            self._head_bytes = head_bytes
+            self._head.clear()
+            self._parse(data[:end])
+            data = data[end:]
+            if not data:
+                return
+        if self.complete:
+            raise UpstreamBad("a reply is followed by bytes that nobody asked for.")
+        if self._left >= 0:
+            if len(data) > self._left:
+                raise UpstreamBad("a reply is longer than its Content-Length.")
+            self._left -= len(data)
+        self._framed_bytes += len(data)
+        self._parse(data)
+        if self._framed_bytes > _FRAMING * self._total_bytes + self._max_header_bytes:
+            raise UpstreamBad("a reply has more framing than body.")
+
+    def take(self) -> bytes:
+        """Return the part of the body that came since the last call."""
+        body = self._body
+        self._body = []
+        return body[0] if len(body) == 1 else b"".join(body)
+
+    @property
+    def held_bytes(self) -> int:
+        """Return how much of the body waits to be taken."""
+        return sum(map(len, self._body))
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            raise UpstreamBad(
+                self.fault or f"a reply is not HTTP/1.1 ({type(error).__name__})."
+            ) from None
+        if self.fault:
+            raise UpstreamBad(self.fault)
+
+    # What httptools calls. An exception in here would be wrapped, so faults are noted instead.
+
+    def on_message_begin(self) -> None:
+        """Begin a reply."""
+        if self.complete:
+            self.fault = "a reply is followed by bytes that nobody asked for."
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, or a trailer, which is dropped."""
+        if self.headed:
+            return
+        name = name.lower()
+        if name == b"content-type":
+            self._once(name)
+            self.media_type = value.partition(b";")[0].strip().lower().decode("latin-1")
+        elif name == b"content-length":
+            self._once(name)
+            self._left = int(value) if value.isdigit() and len(value) < 19 else -2
+        elif name == b"transfer-encoding":
+            self._once(name)
+            if value.strip().lower() != b"chunked":
+                self.fault = "a reply has a transfer encoding other than chunked."
+        elif name == b"content-encoding":
+            if value.strip().lower() not in _IDENTITY:
+                self.fault = "a reply is compressed, though that was not asked for."
+        elif name in self._keep:
+            self._once(name)
+            self.headers[name.decode("ascii")] = value.decode("latin-1")
+
+    def _once(self, name: bytes) -> None:
+        if name in self._saw:
+            self.fault = f"a reply has two headers {name.decode('ascii')}."
+        self._saw.add(name)
+
+    def on_headers_complete(self) -> None:
+        """Decide whether this is a reply that we take."""
+        status = self._parser.get_status_code()
+        saw = self._saw
+        length, chunks = b"content-length" in saw, b"transfer-encoding" in saw
+        if 100 <= status < 200 and status != 101:
+            if length or chunks:
+                self.fault = "an interim reply announces a body."
+            return
+        version = self._parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            self.fault = "a reply is of another version than HTTP/1."
+        elif not 200 <= status < 600:
+            self.fault = "a reply has a status that is no final one."
+        elif 300 <= status < 400:
+            self.fault = f"a reply is a redirect ({status}), and those are never followed."
+        elif length and chunks:
+            self.fault = "a reply has both a length and chunks."
+        elif self._left == -2:
+            self.fault = "a reply has a Content-Length that is no number."
+        elif self._left > self._max_reply_bytes:
+            self.fault = f"a reply is longer than {self._max_reply_bytes} bytes."
+        elif status == 204:
+            if chunks or self._left > 0:
+                self.fault = "a reply without content announces a body."
+            self._left = 0
+        elif not length and not chunks:
+            self.fault = "a reply says neither its length nor that it comes in chunks."
+        self.status = status
+        self.headed = True
+        self.reusable = version == "1.1" and self._parser.should_keep_alive()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._total_bytes += len(body)
+        if self._total_bytes > self._max_reply_bytes:
+            self.fault = f"a reply is longer than {self._max_reply_bytes} bytes."
+            return
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """End a reply; an interim one does not count."""
+        self.complete = self.headed
