@@ -17,11 +17,15 @@ from reticent.cli.demo import demo
 from reticent.cli.exits import ExitCode, complain, is_unread, let_go
 from reticent.cli.explain import explain
 from reticent.cli.init import init
+from reticent.cli.journal import journal
+from reticent.cli.keys import keys
 from reticent.cli.report import report
 from reticent.cli.schema import schema
 from reticent.cli.verify import verify
 
 COMMANDS = (init, audit, demo, report, verify, explain, attacks, schema)
+#: Commands with commands of their own; each returns its group.
+GROUPS = (keys, journal)
 
 #: Typer's error for a command line that it cannot use; it has no public name of its own.
 UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
@@ -57,6 +61,8 @@ def application() -> typer.Typer:
     app.callback()(_root)
     for command in COMMANDS:
         app.command()(command)
+    for group in GROUPS:
+        app.add_typer(group())
     return app
 
 
@@ -70,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="replace")
     try:
         main = typer.main.get_command(application())
-        if arguments and arguments[0] in {known.__name__ for known in COMMANDS}:
+        if arguments and arguments[0] in {known.__name__ for known in (*COMMANDS, *GROUPS)}:
             command = f"reticent {arguments[0]}"
         code = main(args=list(arguments), prog_name="reticent", standalone_mode=False)
         sys.stdout.flush()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from guard.identity.clock import Clock
 
 from reticent.core import BadInput
 from reticent.guard.identity.key_changes import KeyChanges, is_name
@@ -13,14 +14,6 @@ from reticent.guard.identity.key_store import Database, KeyRecord
 from reticent.guard.identity.key_text import id_of
 
 SECRET = bytes(range(100, 132))
-
-
-class Clock:
-    def __init__(self, now_s: float = 1_000_000.0) -> None:
-        self.now_s = now_s
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture

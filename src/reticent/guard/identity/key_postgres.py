@@ -41,15 +41,15 @@ class PostgresKeys:
 
     @contextmanager
     def reading(self) -> Iterator[Execute]:
-        with self._lock, self._connected().transaction():
-            self._run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", ())
-            yield self._run
+        with self._lock, self._transaction() as execute:
+            execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", ())
+            yield execute
 
     @contextmanager
     def writing(self) -> Iterator[Execute]:
-        with self._lock, self._connected().transaction():
-            self._run("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
-            yield self._run
+        with self._lock, self._transaction() as execute:
+            execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+            yield execute
 
     def version(self) -> object:
         with self.reading() as execute:
@@ -73,9 +73,16 @@ class PostgresKeys:
             )
         return self._connection
 
-    def _run(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        cursor = self._connected().execute(statement.replace("?", "%s").encode(), tuple(values))
-        return cursor.fetchall() if cursor.description else []
+    @contextmanager
+    def _transaction(self) -> Iterator[Execute]:
+        connection = self._connected()  # this one to the end: another would not be in it
+
+        def execute(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+            cursor = connection.execute(statement.replace("?", "%s").encode(), tuple(values))
+            return cursor.fetchall() if cursor.description else []
+
+        with connection.transaction():
+            yield execute
 
 
 def _short(error: psycopg.Error) -> str:
