@@ -52,7 +52,15 @@ class Timeline:
         return asdict(self)
 
 
-def entries(store: Store, names: Collection[str] = ()) -> Iterator[tuple[str, int, Entry | None]]:
+def concerns(entry: Entry, names: Collection[str]) -> bool:
+    """Return whether an entry is about one of these pseudonyms, alone or among others."""
+    among = entry.detail.get("identities", ())
+    return entry.identity in names or entry.token in names or any(n in names for n in among)
+
+
+def entries(
+    store: Store, names: Collection[str] = (), *, after: int = 0
+) -> Iterator[tuple[str, int, Entry | None]]:
     """Yield chain, sequence and entry of all rows, or of those that concern one of `names`.
 
     The entry is None where its text was thrown away.
@@ -60,16 +68,17 @@ def entries(store: Store, names: Collection[str] = ()) -> Iterator[tuple[str, in
     Args:
         store: the journal.
         names: pseudonyms of identities or tokens; none for all rows.
+        after: leave out rows of each chain up to this sequence.
     """
     wanted = [name.encode() for name in names]
     for chain in store.chains():
-        for row in store.rows(chain):
+        for row in store.rows(chain, after):
             if row.erased:
                 yield chain, row.sequence, None
             elif not wanted or any(name in row.payload for name in wanted):
                 with suppress(BadRecord):  # altered by somebody: `verify` says so
                     entry = entry_of(row.payload)
-                    if not wanted or entry.identity in names or entry.token in names:
+                    if not wanted or concerns(entry, names):
                         yield chain, row.sequence, entry
 
 

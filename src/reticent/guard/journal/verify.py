@@ -18,7 +18,7 @@ from reticent.guard.journal.chain import (
 )
 from reticent.guard.journal.checkpoint import Checkpoint, checkpoint_of
 from reticent.guard.journal.keys import JournalKeys
-from reticent.guard.journal.store import KEEPER, Store, StoreAway
+from reticent.guard.journal.store import Store, StoreAway
 
 MOST_PROBLEMS = 1_000
 
@@ -305,5 +305,4 @@ def as_json(report: Verified) -> dict[str, Any]:
         "more_problems": report.more_problems,
         "unfinished": [list(rows) for rows in report.unfinished],
         "public_key": report.public_key,
-        "keeper": KEEPER,
     }
