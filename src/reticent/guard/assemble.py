@@ -11,9 +11,10 @@ from reticent.config import GuardFile
 from reticent.config.guard import Endpoint
 from reticent.core import BadInput, ReticentError
 from reticent.detectors import detector_kinds
+from reticent.guard.activity import Activity
 from reticent.guard.gates import IN_PROCESS, Gate, open_gate
 from reticent.guard.identity import Identity, open_identity
-from reticent.guard.journal import open_journal
+from reticent.guard.journal.open import open_journal
 from reticent.guard.limits import open_limits
 from reticent.guard.limits.scopes import ScopeMaker, network_of
 from reticent.guard.metrics import Metrics
@@ -45,6 +46,7 @@ class Parts:
         upstreams: (tenant, model) -> the way to its server.
         in_process: the application around which the guard was put, if it was.
         started_s: since 1970.
+        loop: where all of it runs.
     """
 
     file: GuardFile
@@ -57,6 +59,7 @@ class Parts:
     upstreams: dict[tuple[str, str], Upstream]
     in_process: Upstream | None
     started_s: float
+    loop: asyncio.AbstractEventLoop
     stack: AsyncExitStack
 
     async def close(self) -> None:
@@ -83,6 +86,7 @@ class Parts:
         await self.journal.append(_configured(self, "policy"), durable=True)
         later = asyncio.create_task(_close_later(old, file.guard.drain_s))
         self.stack.callback(later.cancel)
+        self.stack.push_async_callback(_close_all, old)
 
 
 def publish(parts: Parts) -> None:
@@ -133,6 +137,7 @@ async def open_parts(
             metrics=metrics,
             tally=tally,
             watching=watching,
+            activity=Activity(),
             who=_who(secret),
             network=_network(secret),
             wall=wall,
@@ -149,14 +154,15 @@ async def open_parts(
             upstreams=upstreams,
             in_process=in_process,
             started_s=wall(),
+            loop=asyncio.get_running_loop(),
             stack=AsyncExitStack(),
         )
         publish(parts)
         await journal.append(_configured(parts, "start"), durable=True)
         stack.push_async_callback(_last_words, parts)
-        for work in (identity.watch(), tally.run(), watching.run()):
+        for work in (identity.watch(journal), tally.run(), watching.run()):
             _in_background(stack, work)
-        stack.push_async_callback(_close_all, parts)
+        stack.push_async_callback(_close_now, parts)
         parts.stack = stack.pop_all()
         return parts
 
@@ -178,16 +184,19 @@ async def _last_words(parts: Parts) -> None:
         await parts.journal.append(_configured(parts, "stop"), durable=True)
 
 
-async def _close_all(parts: Parts) -> None:
-    for upstream in parts.upstreams.values():
-        await upstream.close()
+async def _close_now(parts: Parts) -> None:
+    await _close_all(parts.upstreams)
 
 
-async def _close_later(upstreams: dict[tuple[str, str], Upstream], wait_s: float) -> None:
-    await asyncio.sleep(wait_s)
+async def _close_all(upstreams: Mapping[tuple[str, str], Upstream]) -> None:
     for upstream in upstreams.values():
         with suppress(ReticentError):
             await upstream.close()
+
+
+async def _close_later(upstreams: Mapping[tuple[str, str], Upstream], wait_s: float) -> None:
+    await asyncio.sleep(wait_s)
+    await _close_all(upstreams)
 
 
 def _configured(parts: Parts, kind: str) -> Entry:

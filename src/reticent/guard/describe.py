@@ -3,6 +3,7 @@
 from reticent.config import GuardFile
 from reticent.config.guard import Endpoint
 from reticent.guard.gates import CHANNELS, interface_of
+from reticent.guard.limits.scopes import ScopeMaker
 from reticent.guard.types import Caller
 from reticent.protocols import protocol_kinds
 
@@ -24,13 +25,11 @@ def described(file: GuardFile) -> str:
 
 
 def _endpoint(file: GuardFile, endpoint: Endpoint) -> list[str]:
-    from reticent.guard.limits.scopes import ScopeMaker
-
     name, policy = file.policy_of(endpoint)
     kind = protocol_kinds().get(endpoint.protocol)
     path = kind().path(interface_of(endpoint)) if kind else "?"
     channels = policy.exposes(CHANNELS[endpoint.task])
-    somebody = Caller(tenant=endpoint.tenant, identity="x", token="x", models=frozenset())  # noqa: S106  # nobody's
+    somebody = Caller(tenant=endpoint.tenant, identity="x", token="x", models=frozenset())  
     identity = ScopeMaker(endpoint, secret=b"described")(somebody, "127.0.0.1")[0]
     return [
         f"{endpoint.model} ({endpoint.sensitivity}), answered for by {endpoint.owner}",

@@ -5,8 +5,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from reticent.core import BadAnswer, BadPolicy
+from reticent.core import BadAnswer, BadInput, BadPolicy
 from reticent.guard import refusals
+from reticent.guard.activity import Activity
 from reticent.guard.arrival import Disconnected, Receive, media_type, read_body
 from reticent.guard.fingerprints import fingerprints
 from reticent.guard.gates import Gate
@@ -24,6 +25,7 @@ from reticent.guard.types import (
     Limits,
 )
 from reticent.guard.upstream.errors import UpstreamBad, UpstreamError, UpstreamSlow
+from reticent.guard.validation import OUTSIDE, TOO_MANY_ROWS
 from reticent.guard.watching import Watching
 from reticent.protocols import BadQuestion, BadReply, Question, WireRequest
 
@@ -97,6 +99,7 @@ class Pipeline:
         metrics: what is counted of it.
         tally: refusals on their way to the journal.
         watching: detectors, off the path.
+        activity: what operators see of it.
         who: caller -> pseudonyms of their identity and token.
         network: address -> pseudonym of its range.
         wall: seconds since 1970.
@@ -110,6 +113,7 @@ class Pipeline:
     metrics: Metrics
     tally: Tally
     watching: Watching
+    activity: Activity
     who: Callable[[Caller], tuple[str, str]]
     network: Callable[[str], str]
     wall: Callable[[], float]
@@ -154,6 +158,7 @@ class Pipeline:
         if caller is None:
             raise refusals.unauthenticated()
         passage.caller = caller
+        passage.address = self.identity.address_of(passage.headers, passage.address)
         gate = gates.by_place.get((caller.tenant, passage.path))
         if gate is None or not caller.may_ask(gate.model) or passage.method != "POST":
             raise refusals.nothing_here()
@@ -196,9 +201,14 @@ class Pipeline:
         except BadQuestion as error:
             raise refusals.unreadable(str(error)) from error
         fault = gate.validator.check(question)
+        if fault == TOO_MANY_ROWS:
+            raise refusals.batch_too_large()
         if fault:
             raise refusals.invalid(fault)
-        passage.prints = fingerprints(gate.fingerprint_key, question.rows)
+        try:
+            passage.prints = fingerprints(gate.fingerprint_key, question.rows)
+        except BadInput as error:  # a cell without stable bytes, where no inputs are declared
+            raise refusals.invalid(OUTSIDE) from error
         return question
 
     async def _admit(
@@ -247,8 +257,10 @@ class Pipeline:
         model = gate.model if gate else ""
         self.metrics.count(model, refused.outcome)
         identity, token = self.who(caller) if caller else ("", "")
+        tenant = caller.tenant if caller else ""
+        self.activity.refused(tenant, identity, model, refused.outcome, self.wall())
         self.tally.refusal(
-            tenant=caller.tenant if caller else "",
+            tenant=tenant,
             identity=identity,
             token=token,
             network=self.network(passage.address),
@@ -286,6 +298,7 @@ class Pipeline:
             detail=kept,
         )
         await self.journal.append(entry, durable=gate.durable)
+        self.activity.answered(caller.tenant, identity, gate.model, question.cost, entry.time_s)
         if self.watching.on:
             self.watching.see(entry, question.rows)
 

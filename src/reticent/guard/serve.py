@@ -67,8 +67,9 @@ async def serve(
     *,
     environ: Mapping[str, str],
     ready: Callable[[Parts, str, str], None] = lambda parts, callers, admin: None,
+    stop: asyncio.Event | None = None,
 ) -> None:
-    """Do what `run` says, in the running loop."""
+    """Do what `run` says, in the running loop; `stop` ends it as SIGTERM does."""
     callers = _listen(file.guard.listen, "listen")
     admin = _listen(file.guard.admin, "admin")
     parts = await open_parts(file, environ=environ, wall=time.time, clock=time.monotonic)
@@ -97,11 +98,13 @@ async def serve(
             )
         sweeping = asyncio.create_task(sweep(server.server_state.connections))
         telling = asyncio.create_task(_tell(server, parts, callers, admin, ready))
+        stopping = asyncio.create_task(_stop(server, stop or asyncio.Event()))
         try:
             await server.serve(sockets=[callers, admin])
         finally:
             sweeping.cancel()
             telling.cancel()
+            stopping.cancel()
     finally:
         await parts.close()
 
@@ -123,6 +126,11 @@ async def _reload(parts: Parts) -> None:
         _log.info("the configuration was read again")
     except ReticentError as error:
         _log.error("the configuration was not taken", extra={"why": error.what})
+
+
+async def _stop(server: uvicorn.Server, stop: asyncio.Event) -> None:
+    await stop.wait()
+    server.should_exit = True
 
 
 async def _tell(

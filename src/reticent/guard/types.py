@@ -41,6 +41,10 @@ class Authenticator(Protocol):
         """
         ...
 
+    def address_of(self, headers: Mapping[str, str], address: str) -> str:
+        """Return the address to count rows by: the connection's, or what a trusted proxy says."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
