@@ -48,7 +48,7 @@ def test_log_probabilities_go_there_and_back(found):
         shown = [(each["token"], each["logprob"]) for each in entry["top_logprobs"]]
         for text, value in beside:
             assert value < -745 or any(t == text and close(v, value) for t, v in shown)
-    written = write_completion(read_completion(text_scores(found), alternatives=4, start=0))
+    written = write_completion(read_completion(text_scores(found), alternatives=4, start=0), 4)
     assert written["tokens"] == [token for token, _, _ in found]
     assert written["text_offset"] == [
         sum(len(token) for token, _, _ in found[:i]) for i in range(len(found))
@@ -83,7 +83,7 @@ def test_withheld_scores_are_null_and_withheld_labels_too():
     assert (first["token"], first["logprob"]) == ("a", None)
     assert [each["token"] for each in first["top_logprobs"]] == ["b"]
     assert second == {"token": None, "logprob": None, "bytes": None, "top_logprobs": []}
-    written = write_completion(scores)
+    written = write_completion(scores, 5)
     assert written["tokens"] == ["a", None, "d"]
     assert written["token_logprobs"] == [None, None, math.log(0.1)]
     assert written["top_logprobs"] == [{"b": math.log(0.25)}, {}, {"d": math.log(0.2)}]

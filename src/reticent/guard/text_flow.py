@@ -33,7 +33,13 @@ def shaped_reply(gate: Gate, response: WireResponse, question: Question) -> byte
 
 
 def _shaped(gate: Gate, question: Question, reply: TextReply) -> TextReply:
-    return shape_text(reply, gate.policy, prompt_row=question.rows[0], secret=gate.secret)
+    return shape_text(
+        reply,
+        gate.policy,
+        prompt_row=question.rows,
+        secret=gate.secret,
+        choices_per_prompt=question.cost // len(question.rows),
+    )
 
 
 class TextFlow:

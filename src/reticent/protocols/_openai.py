@@ -210,7 +210,7 @@ def text_question(
     n = fields.get("n", 1)
     if n == 1:
         fields.pop("n", None)
-    most_tokens = whole_setting(interface, "most_tokens", 0, 0, 10**9)
+    most_tokens = most_tokens_of(interface)
     name = "max_completion_tokens" if "max_completion_tokens" in fields else "max_tokens"
     if most_tokens and fields.setdefault(name, most_tokens) > most_tokens:
         raise BadQuestion(f"{name} is more than {most_tokens}.", way_out="Ask for less.")
@@ -233,6 +233,11 @@ def streaming(question: Question) -> dict[str, Any]:
     if isinstance(known, Asked) and known.include_usage:
         return {"stream": True, "stream_options": {"include_usage": True}}
     return {"stream": True}
+
+
+def most_tokens_of(interface: Interface) -> int:
+    """Return the largest `max_tokens`, 0 for no limit; raises BadInput."""
+    return whole_setting(interface, "most_tokens", 0, 0, 10**9)
 
 
 def whole_setting(interface: Interface, name: str, default: int, low: int, high: int) -> int:

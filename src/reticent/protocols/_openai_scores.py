@@ -82,7 +82,7 @@ def write_chat(scores: TokenScores | None, alternatives: int) -> dict[str, Any] 
     return {"content": content}
 
 
-def write_completion(scores: TokenScores | None) -> dict[str, Any] | None:
+def write_completion(scores: TokenScores | None, alternatives: int) -> dict[str, Any] | None:
     """Return `logprobs`; None without scores. Offsets count from the start of these tokens."""
     if scores is None:
         return None
@@ -94,9 +94,10 @@ def write_completion(scores: TokenScores | None) -> dict[str, Any] | None:
     for texts, row, label in _positions(scores):
         tokens.append(texts[label] if label >= 0 else None)
         own.append(row[label] if label >= 0 else None)
+        open_ = [(text, value) for text, value in zip(texts, row, strict=True) if value is not None]
         shown: dict[str, float] = {}
-        for text, value in zip(texts, row, strict=True):
-            if value is not None and value > shown.get(text, -math.inf):
+        for text, value in [*open_[:alternatives], (tokens[-1], own[-1])]:  # and the chosen one
+            if text is not None and value is not None and value > shown.get(text, -math.inf):
                 shown[text] = value
         beside.append(shown)
         offsets.append(length)

@@ -18,6 +18,7 @@ from reticent.protocols._openai import (
     checked,
     count,
     flag,
+    most_tokens_of,
     refusal,
     row_fields,
     streaming,
@@ -64,6 +65,7 @@ class OpenAIChat:
     def path(self, interface: Interface) -> str:
         """Return the path; raises BadInput for settings that cannot be used."""
         known_settings(interface, _SETTINGS, kind=self.kind)
+        most_tokens_of(interface)
         _checks(interface)
         return interface.path or "/v1/chat/completions"
 

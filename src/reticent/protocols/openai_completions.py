@@ -17,6 +17,7 @@ from reticent.protocols._openai import (
     asked_of,
     checked,
     count,
+    most_tokens_of,
     refusal,
     row_fields,
     streaming,
@@ -60,6 +61,7 @@ class OpenAICompletions:
     def path(self, interface: Interface) -> str:
         """Return the path; raises BadInput for settings that cannot be used."""
         known_settings(interface, _SETTINGS, kind=self.kind)
+        most_tokens_of(interface)
         _checks(interface)
         return interface.path or "/v1/completions"
 
@@ -96,8 +98,9 @@ class OpenAICompletions:
 
     def write_reply(self, reply: TextReply, question: Question, interface: Interface) -> bytes:
         """Return a `text_completion`."""
-        body = _frame(_asked(question), interface)
-        body["choices"] = [_choice(choice) for choice in reply.choices]
+        asked = _asked(question)
+        body = _frame(asked, interface)
+        body["choices"] = [_choice(choice, asked) for choice in reply.choices]
         if reply.usage is not None:
             body["usage"] = write_usage(reply.usage)
         return write(body)
@@ -111,8 +114,9 @@ class OpenAICompletions:
 
     def write_piece(self, piece: TextReply, question: Question, interface: Interface) -> bytes:
         """Return an event for each choice of a piece, and one for token counts."""
-        frame = _frame(_asked(question), interface)
-        events = [{**frame, "choices": [_choice(choice)]} for choice in piece.choices]
+        asked = _asked(question)
+        frame = _frame(asked, interface)
+        events = [{**frame, "choices": [_choice(choice, asked)]} for choice in piece.choices]
         if piece.usage is not None:
             events.append({**frame, "choices": [], "usage": write_usage(piece.usage)})
         return b"".join(event(write(each)) for each in events)
@@ -166,10 +170,10 @@ def _frame(asked: Asked, interface: Interface) -> dict[str, Any]:
     return {"id": asked.id, "object": "text_completion", "created": 0, "model": interface.model}
 
 
-def _choice(choice: Choice) -> dict[str, Any]:
+def _choice(choice: Choice, asked: Asked) -> dict[str, Any]:
     return {
         "index": choice.index,
         "text": choice.text,
-        "logprobs": write_completion(choice.token_scores),
+        "logprobs": write_completion(choice.token_scores, asked.alternatives or 0),
         "finish_reason": choice.finish_reason,
     }
