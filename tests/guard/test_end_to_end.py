@@ -123,7 +123,7 @@ def test_nobody_and_nothing_undeclared_is_answered(cancer, upstream, tmp_path):
     key = key_for(file)
     stranger = key_for(file, tenant="other", models=("*",), identity="stranger")
     without = key_for(file, models=("another",), identity="colleague")
-    with guarding(file, SECRET) as (_, callers, admin):
+    with guarding(file, SECRET) as (_, callers, _admin):
         assert ask(callers, x[:1]).status == 401
         assert ask(callers, x[:1], "rk_" + "x" * 62).status == 401
         assert ask(callers, x[:1], key, headers={"x-api-key": stranger}).status == 401
@@ -160,7 +160,7 @@ def test_bad_requests_are_refused_in_the_guards_own_words(cancer, upstream, tmp_
             {"inputs": [{"name": "x", "shape": [1, 30], "datatype": "FP64", "data": [1e400] * 30}]}
         ),
     ]
-    with guarding(file, SECRET) as (_, callers, admin):
+    with guarding(file, SECRET) as (_, callers, _admin):
         for body in bodies:
             reply = ask(callers, x[:1], key, body=body or b" ")
             assert reply.status in (400, 422), body[:60]
@@ -173,7 +173,7 @@ def test_rows_are_counted_not_requests(cancer, upstream, tmp_path):
     _, x = cancer
     file = written(tmp_path, upstream, rate=0.001, burst=12)
     key, second = key_for(file), key_for(file)  # two keys of one identity share its allowance
-    with guarding(file, SECRET) as (_, callers, admin):
+    with guarding(file, SECRET) as (_, callers, _admin):
         assert ask(callers, x[:10], key).status == 200
         assert ask(callers, x[:3], key).status == 429
         assert ask(callers, x[:2], second).status == 200
@@ -187,7 +187,7 @@ def test_a_lost_model_server_is_one_plain_sentence(cancer, tmp_path):
     _, x = cancer
     file = written(tmp_path, f"http://127.0.0.1:{free_port()}")
     key = key_for(file)
-    with guarding(file, SECRET) as (_, callers, admin):
+    with guarding(file, SECRET) as (_, callers, _admin):
         reply = ask(callers, x[:1], key)
         assert reply.status == 503
         assert reply.json() == {"error": "The model is not available."}
@@ -205,7 +205,7 @@ def test_a_server_that_answers_nonsense_is_not_passed_on(cancer, tmp_path):
     with serving(oip_app(Nonsense(), words=CANARY)) as origin:
         file = written(tmp_path, origin)
         key = key_for(file)
-        with guarding(file, SECRET) as (_, callers, admin):
+        with guarding(file, SECRET) as (_, callers, _admin):
             reply = ask(callers, x[:1], key)
             assert reply.status == 502
             assert "0.9" not in reply.data.decode() + CANARY[:0]
@@ -215,7 +215,7 @@ def test_what_was_answered_is_in_the_journal_and_the_inputs_are_not(cancer, upst
     _, x = cancer
     file = written(tmp_path, upstream)
     key = key_for(file)
-    with guarding(file, SECRET) as (_, callers, admin):
+    with guarding(file, SECRET) as (_, callers, _admin):
         assert ask(callers, x[:2], key).status == 200
         assert ask(callers, x[:1]).status == 401
     store = journal_store(file.guard, file.state)
@@ -243,7 +243,7 @@ def test_a_new_configuration_is_taken_without_a_restart(cancer, upstream, tmp_pa
     _, x = cancer
     file = written(tmp_path, upstream)
     key = key_for(file)
-    with guarding(file, SECRET) as (parts, callers, admin):
+    with guarding(file, SECRET) as (parts, callers, _admin):
         assert len(ask(callers, x[:1], key).json()["outputs"]) == 1
         text = file.path.read_text()
         file.path.write_text(
@@ -271,7 +271,7 @@ def test_a_revoked_key_opens_nothing_within_seconds(cancer, upstream, tmp_path):
     _, x = cancer
     file = written(tmp_path, upstream)
     key = key_for(file)
-    with guarding(file, SECRET) as (_, callers, admin):
+    with guarding(file, SECRET) as (_, callers, _admin):
         assert ask(callers, x[:1], key).status == 200
         secret = read_secret(file, SECRET)
         changes = open_key_changes(file.guard, file.state, secret=secret, clock=time.time)

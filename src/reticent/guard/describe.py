@@ -29,7 +29,7 @@ def _endpoint(file: GuardFile, endpoint: Endpoint) -> list[str]:
     kind = protocol_kinds().get(endpoint.protocol)
     path = kind().path(interface_of(endpoint)) if kind else "?"
     channels = policy.exposes(CHANNELS[endpoint.task])
-    somebody = Caller(tenant=endpoint.tenant, identity="x", token="x", models=frozenset())  
+    somebody = Caller(tenant=endpoint.tenant, identity="x", token="x", models=frozenset())
     identity = ScopeMaker(endpoint, secret=b"described")(somebody, "127.0.0.1")[0]
     return [
         f"{endpoint.model} ({endpoint.sensitivity}), answered for by {endpoint.owner}",

@@ -181,7 +181,7 @@ class Gathering:
                     pseudonym=pseudonym,
                     tenant=tenant,
                     model=model or "none",
-                    keys=str(living.get((tenant, pseudonym), 0)),
+                    keys=_count(living.get((tenant, pseudonym), 0), "living key"),
                     answered=counts.answered if counts else 0,
                     rows=counts.rows if counts else 0,
                     refused=counts.refused if counts else 0,
@@ -209,7 +209,7 @@ class Gathering:
             return "unknown", rate, None
         used = int(spent.get("lifetime_rows", 0))
         if scope.lifetime_rows is None:
-            return f"{used:,}", rate, None
+            return "no budget", rate, None
         return f"{used:,} of {scope.lifetime_rows:,}", rate, min(1.0, used / scope.lifetime_rows)
 
     def _check_sometimes(self, now_s: float) -> None:
@@ -267,6 +267,10 @@ def _model_row(gate: Gate, evidence: Evidence) -> ModelRow:
         shown=", ".join(channels) or "nothing",
         evidence=evidence,
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _step(step: dict[str, object]) -> str:
