@@ -46,6 +46,22 @@ def names_of(interface: Interface) -> Mapping[str, str]:
     return interface.outputs or _USUAL.get(interface.task, {})
 
 
+def outputs_of(named: Mapping[str, Any], interface: Interface) -> dict[str, Any]:
+    """Return the known ones of a server's named outputs: meaning -> what stands there.
+
+    A policy may have left nothing but labels of an endpoint that declares scores alone; then they
+    stand under a usual name.
+    """
+    found: dict[str, Any] = {}
+    for name, meaning in names_of(interface).items():
+        if name in named:
+            found.setdefault(meaning, named[name])
+    if not found and interface.task == "classification":
+        name = name_of("label", interface)
+        return {"label": named[name]} if name in named else {}
+    return found
+
+
 def name_of(meaning: str, interface: Interface) -> str:
     """Return the name under which an output is written."""
     names = (interface.outputs, _USUAL.get(interface.task, {}))
@@ -252,15 +268,12 @@ def _is_share(cell: Any) -> bool:
 
 
 def _columns(records: list[Any], interface: Interface) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, meaning in names_of(interface).items():
-        if meaning in found or not any(type(r) is dict and name in r for r in records):
-            continue
-        try:
-            found[meaning] = [record[name] for record in records]
-        except (KeyError, TypeError):
-            raise bad_reply(f"the output {name!r} is missing in a row") from None
-    return found
+    """Return the known outputs of rows that name them."""
+    names = set(records[0])
+    if any(type(record) is not dict or set(record) != names for record in records):
+        raise bad_reply("its rows have different outputs")
+    chosen = outputs_of({name: name for name in names}, interface)
+    return {m: [record[name] for record in records] for m, name in chosen.items()}
 
 
 def predictions(answer: Answer, interface: Interface) -> Any:

@@ -11,7 +11,15 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from reticent.core import Answer, Column
-from reticent.protocols._answers import assembled, flat, name_of, names_of, numbers, written
+from reticent.protocols._answers import (
+    assembled,
+    flat,
+    name_of,
+    names_of,
+    numbers,
+    outputs_of,
+    written,
+)
 from reticent.protocols._body import (
     SAFE,
     bad_reply,
@@ -114,7 +122,6 @@ class OpenInference:
         if type(outputs) is not list:
             raise bad_reply("it has no outputs")
         n = len(question.rows)
-        names = names_of(interface)
         by_name = {
             each["name"]: each
             for each in outputs
@@ -122,11 +129,8 @@ class OpenInference:
         }
         if len(by_name) != len(outputs):
             raise bad_reply("an output has no name, or one has another's")
-        found: dict[str, Any] = {}
-        for name, meaning in names.items():
-            if name in by_name and meaning not in found:
-                found[meaning] = _rows_of(by_name[name], n, meaning)
-        return assembled(found, n, interface)
+        found = outputs_of(by_name, interface)
+        return assembled({m: _rows_of(found[m], n, m) for m in found}, n, interface)
 
     def write_answer(self, answer: Answer, question: Question, interface: Interface) -> bytes:
         """Return the outputs that the caller asked for, as far as the answer has them."""
@@ -175,14 +179,16 @@ def _outputs(found: Any, interface: Interface) -> tuple[str, ...]:
     names = names_of(interface)
     wanted = []
     for each in found if type(found) is list else [None]:
-        if type(each) is not dict or each.get("name") not in names or each["name"] in wanted:
+        each = each if type(each) is dict else {}
+        name = each.get("name")
+        if type(name) is not str or name not in names or name in wanted:
             raise BadQuestion(
                 "outputs holds something that is no output of this model, or one twice.",
                 way_out="Leave outputs out to get all that the model answers.",
             )
         only(each, ("name", "parameters"), where="An output")
         _parameters(each)
-        wanted.append(each["name"])
+        wanted.append(name)
     return tuple(wanted)
 
 

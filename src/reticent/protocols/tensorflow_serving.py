@@ -10,7 +10,7 @@ from reticent.core import Answer
 from reticent.protocols._answers import (
     assembled,
     name_of,
-    names_of,
+    outputs_of,
     predictions,
     read_predictions,
     written,
@@ -106,11 +106,7 @@ class TensorFlowServing:
         outputs = body["outputs"]
         if type(outputs) is not dict:
             return read_predictions(outputs, n, interface)
-        found: dict[str, Any] = {}
-        for name, meaning in names_of(interface).items():
-            if name in outputs:
-                found.setdefault(meaning, outputs[name])
-        return assembled(found, n, interface)
+        return assembled(outputs_of(outputs, interface), n, interface)
 
     def write_answer(self, answer: Answer, question: Question, interface: Interface) -> bytes:
         """Return `predictions`, or `outputs` to a question in column format."""

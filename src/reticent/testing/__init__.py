@@ -3,18 +3,22 @@
 from reticent.testing.cases import Case, cases_for
 from reticent.testing.conformance import ATTACK_CHECKS, NotConforming
 from reticent.testing.conformance_defence import DEFENCE_CHECKS, examples_of
+from reticent.testing.conformance_protocol import PROTOCOL_CHECKS
 from reticent.testing.planted import Planted, plant_membership
 from reticent.testing.planted_models import plant_artefact, plant_extraction, plant_tree
 from reticent.testing.planted_people import plant_attribute, plant_record
 from reticent.testing.planted_range import plant_range
+from reticent.testing.protocol_cases import Spoken, spoken
 from reticent.testing.surprise import chances, right_guesses
 
 __all__ = [
     "ATTACK_CHECKS",
     "DEFENCE_CHECKS",
+    "PROTOCOL_CHECKS",
     "Case",
     "NotConforming",
     "Planted",
+    "Spoken",
     "cases_for",
     "chances",
     "examples_of",
@@ -26,4 +30,5 @@ __all__ = [
     "plant_record",
     "plant_tree",
     "right_guesses",
+    "spoken",
 ]
