@@ -1,5 +1,7 @@
 import asyncio
 import secrets
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,33 @@ def test_changes_of_another_process_are_seen(tmp_path: Path, clock: Clock) -> No
     assert ring.identify(key.text, clock.now_s) is None
     mine.close()
     others.close()
+
+
+def test_a_second_look_within_a_process_costs_the_first_nothing(
+    tmp_path: Path, clock: Clock
+) -> None:
+    first, second = (SqliteKeys(tmp_path / "keys.sqlite") for _ in range(2))
+    rings = [KeyRing(one, secret=SECRET, clock=clock) for one in (first, second)]
+    code = (
+        "import secrets, sys, pathlib; from reticent.guard.identity.key_sqlite import SqliteKeys; "
+        "from reticent.guard.identity.key_changes import KeyChanges; "
+        "changes = KeyChanges(SqliteKeys(pathlib.Path(sys.argv[1])), "
+        "secret=bytes(range(100, 132)), clock=lambda: 1e6, draw=secrets.token_bytes); "
+        "print(changes.issue(tenant='a', identity='b', models=('m',), lifetime_s=9.0).key.text); "
+        "changes.close()"
+    )
+    for _ in range(2):  # the one who leaves last deletes SQLite's write-ahead log
+        key = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "keys.sqlite")],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for ring in rings:
+            assert ring.refresh()
+            assert ring.identify(key, clock.now_s) is not None
+    first.close()
+    second.close()
 
 
 def test_a_store_put_in_the_place_of_another_is_seen(tmp_path: Path, clock: Clock) -> None:

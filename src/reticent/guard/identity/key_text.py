@@ -24,7 +24,7 @@ LENGTH = 65
 _ID_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _WHOLE = re.compile(PATTERN.replace(r"\b", ""), re.ASCII)
-_LEAST_DIFFERENT = 12
+LEAST_DIFFERENT = 12
 
 #: The key in our documentation. Its checksum is right; no guard ever takes it.
 EXAMPLE_KEY = "rk_examplekeyaa_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg3hvybT"
@@ -84,7 +84,7 @@ def is_weak(secret: bytes) -> bool:
     Of 32 random bytes fewer than 12 are different once in 10^19 draws; bytes in equal steps
     (0, 1, 2 ...) or repeated with a period of up to 16 are as unlikely.
     """
-    if len(secret) < SECRET_BYTES or len(set(secret)) < _LEAST_DIFFERENT:
+    if len(secret) < SECRET_BYTES or len(set(secret)) < LEAST_DIFFERENT:
         return True
     steps = {(b - a) % 256 for a, b in pairwise(secret)}
     return len(steps) == 1 or any(secret[p:] == secret[:-p] for p in range(1, 17))
