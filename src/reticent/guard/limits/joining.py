@@ -1,6 +1,7 @@
 """Coming to one view with the shared store, after a start, an outage or a loss of its memory."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from reticent.guard.limits.gcra import BUCKETS, US_PER_S
 from reticent.guard.limits.link import Link, StoreAway
@@ -29,6 +30,7 @@ class Joining:
         self._prefix = prefix
         self._clock = clock
         self.name = name
+        self._own = Self(name, "", ())
         self._keys = [f"{prefix}epoch", f"{prefix}members", f"{prefix}seeded"]
 
     async def join(self) -> bytes:
@@ -62,9 +64,26 @@ class Joining:
         now = Self(own.name, epoch.decode(), tuple(sorted(members)))
         if now != own:
             await self._marks.write_self(now)
+        self._own = now
         if state[2] != b"1":
             raise StoreAway("it has forgotten, and other replicas have to tell it what they know")
         return epoch
+
+    async def learn(self) -> None:
+        """Hear of replicas that came or were given up, so that none is missed after a loss.
+
+        Raises: StoreAway; sqlite3.Error.
+        """
+        members = await self._link.ask("SMEMBERS", self._keys[1])
+        now = replace(self._own, members=tuple(sorted(m.decode() for m in members)))
+        if now != self._own and self.name in now.members:
+            await self._marks.write_self(now)
+            self._own = now
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """All replicas that this one knows of."""
+        return self._own.members
 
     async def _info(self, section: str) -> dict[str, str]:
         answer = await self._link.ask("INFO", section)

@@ -270,6 +270,8 @@ class SharedLimits:
 
     def _lost(self, why: str) -> None:
         """Turn to local allowances and look for the store in the background."""
+        if self._store != "up":
+            return
         self._turn_away(why)
         self._over.clear()  # their leases end by themselves
         self._start(self._probe())
@@ -304,13 +306,20 @@ class SharedLimits:
             self._wake()
 
     async def _upkeep(self) -> None:
-        """Write marks and renew the slots of long requests."""
+        """Write marks, hear of other replicas, notice an outage, renew slots of long requests."""
         while True:
             await asyncio.sleep(min(_FLUSH_EVERY_S, self._slot_lease_s / 6))
             try:
                 await self._marks.flush()
             except sqlite3.Error as error:
-                self._why = f"marks cannot be written: {error}"  # tried again next time
+                self._lost(f"marks cannot be written: {error}")
+                continue
+            if self._store != "up":
+                continue
+            try:
+                await self._joining.learn()
+            except (StoreAway, sqlite3.Error) as error:
+                self._lost(str(error))
             now_s = self._clock()
             old = [
                 slots
@@ -344,9 +353,13 @@ class SharedLimits:
     async def spent(self, key: str) -> Mapping[str, float]:
         """Return what the store holds of a scope: see `MemoryLimits.spent`.
 
-        Raises: StoreAway.
+        While the store is away: "lifetime_rows" as this replica last saw them, or {}.
         """
-        return await self._joining.spent(key)
+        if self._store == "up":
+            with suppress(StoreAway):
+                return await self._joining.spent(key)
+        mark = await self._marks.find(key)
+        return {"lifetime_rows": float(mark.lifetime_rows)} if mark else {}
 
     async def accept_loss(self) -> tuple[str, ...]:
         """Go on without the replicas that have not told a store that forgot what they know.

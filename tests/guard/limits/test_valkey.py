@@ -1,0 +1,339 @@
+"""Shared limits on a real Valkey: the same sums as in memory, exact whoever races."""
+
+import asyncio
+import itertools
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import valkey
+from guard.limits import racer
+from guard.served_store import ServedStore
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from reticent.core import BadInput
+from reticent.guard.limits.memory import MemoryLimits
+from reticent.guard.limits.valkey import SharedLimits
+from reticent.guard.limits.wire import ADMIT
+from reticent.guard.types import Limits, Scope
+
+FOREVER = float("inf")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with ServedStore(tmp_path_factory.mktemp("store")) as served:
+        yield served
+
+
+@pytest.fixture
+def client(server):
+    with valkey.Valkey(port=server.port) as one:
+        one.flushall()
+        yield one
+
+
+@asynccontextmanager
+async def shared(url, **how):
+    limits = SharedLimits(
+        url, **{"replicas": 1, "clock": time.time, "state": None, "name": "one"} | how
+    )
+    try:
+        yield limits
+    finally:
+        await limits.close()
+
+
+SCOPES = st.builds(
+    Scope,
+    key=st.just(""),
+    rows_per_minute=st.sampled_from([None, 6.0, 90.0, 0.7, 3600.0]),
+    burst_rows=st.integers(3, 12),
+    concurrent=st.sampled_from([None, 1, 3]),
+    lifetime_rows=st.sampled_from([None, 5, 40]),
+    rolling=st.sampled_from([(), ((8, 60.0),), ((8, 60.0), (15, 320.0))]),
+)
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 40_000_000),  # microseconds later
+        st.integers(1, 5),  # rows, or which admission is released
+        st.sampled_from(["admit", "admit", "admit", "release"]),
+        st.sets(st.integers(0, 2), min_size=1),  # scopes
+    ),
+    max_size=25,
+)
+NUMBERS = itertools.count()
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(scopes=st.lists(SCOPES, min_size=3, max_size=3), steps=STEPS)
+def test_the_script_decides_as_the_memory_does(server, scopes, steps):
+    """The script reads the time from a field that the test sets; all else is as in use."""
+    prefix = f"{{same{next(NUMBERS)}}}:"
+    script = ADMIT.replace("redis.call('TIME')", "redis.call('HMGET', KEYS[1], 's', 'us')")
+    assert script != ADMIT
+    scopes = [
+        Scope(
+            key=str(i),
+            rows_per_minute=s.rows_per_minute,
+            burst_rows=s.burst_rows,
+            concurrent=s.concurrent,
+            lifetime_rows=s.lifetime_rows,
+            rolling=s.rolling,
+        )
+        for i, s in enumerate(scopes)
+    ]
+    now_us = 1_800_000_000_000_000
+
+    async def story(client):
+        nonlocal now_us
+        memory = MemoryLimits(None, clock=lambda: now_us / 1e6)
+        async with shared(server.url, prefix=prefix, script=script, slot_lease_s=1e6) as store:
+            open_ones = []
+            for later_us, number, what, chosen in steps:
+                now_us += later_us
+                client.hset(
+                    f"{prefix}epoch",
+                    mapping={"s": now_us // 1_000_000, "us": now_us % 1_000_000},
+                )
+                if what == "release":
+                    if open_ones:
+                        one, other = open_ones.pop(number % len(open_ones))
+                        await store.release(one)
+                        await memory.release(other)
+                    continue
+                asked = [scopes[i] for i in sorted(chosen)]
+                one = await store.admit(asked, number, sensitive=True)
+                other = await memory.admit(asked, number, sensitive=True)
+                assert (one.granted, one.reason, one.scope) == (
+                    other.granted,
+                    other.reason,
+                    other.scope,
+                )
+                assert one.retry_after_s == pytest.approx(other.retry_after_s, abs=2e-6)
+                if one.granted:
+                    open_ones.append((one, other))
+            for scope in scopes:
+                ours = await memory.spent(scope.key)
+                theirs = await store.spent(scope.key)
+                assert theirs.get("lifetime_rows", 0) == ours.get("lifetime_rows", 0)
+        await memory.close()
+
+    with valkey.Valkey(port=server.port) as client:
+        asyncio.run(story(client))
+
+
+def test_it_is_a_limits(server):
+    async def story():
+        async with shared(server.url, prefix="{typed}:") as limits:
+            typed: Limits = limits
+            assert limits.store == "new"
+            with pytest.raises(ValueError, match="1 or more"):
+                await typed.admit([Scope(key="a")], 0, sensitive=True)
+            assert (await typed.admit([Scope(key="a")], 1, sensitive=True)).granted
+            assert limits.store == "up"
+            assert await typed.spent("a") == {}
+
+    asyncio.run(story())
+
+
+def test_what_is_spent_can_be_read(client, server):
+    scope = Scope(
+        key="a",
+        rows_per_minute=0.001,
+        burst_rows=9,
+        concurrent=2,
+        lifetime_rows=9,
+        rolling=((9, 60.0),),
+    )
+
+    async def story():
+        async with shared(server.url) as limits:
+            await limits.admit([scope], 4, sensitive=True)
+            spent = await limits.spent("a")
+            assert spent.pop("rate_rows") == pytest.approx(4, abs=0.01)
+            assert spent == {"lifetime_rows": 4, "concurrent": 1, "rolling_rows_0": 4}
+
+    asyncio.run(story())
+
+
+def race(server, tmp_path, how="", tries=40):
+    """Return how many rows 4 processes with 16 clients each were granted together."""
+    command = [sys.executable, Path(racer.__file__), server.url]
+    racers = [
+        subprocess.Popen(
+            [*command, tmp_path / f"r{i}", "4", "16", str(tries), how],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(4)
+    ]
+    try:
+        for one in racers:
+            assert one.stdout.readline() == "ready\n"
+        for one in racers:
+            one.stdin.write("go\n")
+            one.stdin.flush()
+        return sum(int(one.communicate(timeout=60)[0]) for one in racers)
+    finally:
+        for one in racers:
+            one.kill()
+            one.communicate()
+
+
+def test_four_processes_racing_get_exactly_the_allowance(client, server, tmp_path):
+    assert race(server, tmp_path) == racer.BURST_ROWS
+    assert client.hget("{reticent}:identity", "n") == str(racer.BURST_ROWS).encode()
+
+
+def test_the_race_catches_who_checks_and_then_sets(client, server, tmp_path):
+    assert race(server, tmp_path, "check-then-set") > racer.BURST_ROWS
+
+
+def test_many_admissions_share_few_round_trips(client, server):
+    scopes = [Scope(key="a", lifetime_rows=10_000), Scope(key="b", concurrent=100)]
+
+    async def story():
+        async with shared(server.url) as limits:
+            await limits.admit(scopes, 1, sensitive=True)
+            client.config_resetstat()
+
+            async def ask():
+                for _ in range(10):
+                    admission = await limits.admit(scopes, 1, sensitive=True)
+                    assert admission.granted
+                    await limits.release(admission)
+
+            await asyncio.gather(*[ask() for _ in range(64)])
+
+    asyncio.run(story())
+    calls = client.info("commandstats")["cmdstat_evalsha"]["calls"]
+    assert 10 <= calls <= 640 / 16
+    assert client.hget("{reticent}:a", "n") == b"641"
+
+
+def test_a_request_whose_caller_went_away_gives_its_slot_back(client, server):
+    slots = [Scope(key="a", concurrent=1)]
+
+    async def story():
+        async with shared(server.url) as limits:
+            await limits.admit([Scope(key="b")], 1, sensitive=True)
+            gone = asyncio.ensure_future(limits.admit(slots, 1, sensitive=True))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            gone.cancel()
+            await until(lambda: free(limits))
+
+    async def free(limits):
+        return (await limits.spent("a")).get("concurrent", 0) == 0
+
+    asyncio.run(story())
+
+
+async def until(done, patience_s=20.0):
+    """Wait until an async condition holds.
+
+    Raises: AssertionError if it does not in time.
+    """
+    end = time.monotonic() + patience_s
+    while not await done():
+        assert time.monotonic() < end, "waited in vain"
+        await asyncio.sleep(0.02)
+
+
+def test_slots_of_a_killed_replica_come_back_and_of_a_living_one_do_not(client, server, tmp_path):
+    command = [sys.executable, Path(racer.__file__), server.url, tmp_path / "r", "2", "3", "1"]
+    slots = [Scope(key="slots", concurrent=racer.SLOTS)]
+    with subprocess.Popen([*command, "hold"], stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout.readline() == "3\n"
+
+            async def story():
+                async with shared(server.url) as limits:
+                    end = time.monotonic() + 2.5  # two and a half leases
+                    while time.monotonic() < end:
+                        refused = await limits.admit(slots, 1, sensitive=True)
+                        assert refused.reason == "concurrent"
+                        await asyncio.sleep(0.05)
+                    holder.kill()
+                    refused = await limits.admit(slots, 1, sensitive=True)
+                    assert refused.reason == "concurrent"
+                    await until(lambda: granted(limits))
+
+            async def granted(limits):
+                return (await limits.admit(slots, 1, sensitive=True)).granted
+
+            asyncio.run(story())
+        finally:
+            holder.kill()
+
+
+def test_scripts_that_the_store_dropped_are_loaded_again(client, server):
+    async def story():
+        async with shared(server.url) as limits:
+            assert (await limits.admit([Scope(key="a")], 1, sensitive=True)).granted
+            client.script_flush()
+            assert (await limits.admit([Scope(key="a")], 1, sensitive=True)).granted
+            assert limits.store == "up"
+
+    asyncio.run(story())
+
+
+def test_keys_expire_unless_they_count_for_life(client, server):
+    async def story():
+        async with shared(server.url) as limits:
+            await limits.admit(
+                [
+                    Scope(key="rate", rows_per_minute=6, burst_rows=12, concurrent=3),
+                    Scope(key="day", rolling=((9, 86_400.0),)),
+                    Scope(key="life", rows_per_minute=6, burst_rows=12, lifetime_rows=10),
+                ],
+                2,
+                sensitive=True,
+            )
+            assert 15_000 < client.pttl("{reticent}:rate") <= 21_000
+            assert 29_000 < client.pttl("{reticent}:rate:slots") <= 31_000
+            assert 86_400_000 < client.pttl("{reticent}:day") < 95_000_000
+            assert client.pttl("{reticent}:life") == -1
+
+    asyncio.run(story())
+
+
+def test_passwords_and_unix_sockets(tmp_path):
+    async def story(url):
+        async with shared(url) as limits:
+            admission = await limits.admit([Scope(key="a")], 1, sensitive=True)
+            return admission.granted, limits.store
+
+    with ServedStore(tmp_path, requirepass="open sesame") as served:
+        tcp = f"valkey://:open%20sesame@127.0.0.1:{served.port}/3"
+        unix = f"unix://:open%20sesame@{served.socket_path}?db=3"
+        assert asyncio.run(story(tcp)) == (True, "up")
+        assert asyncio.run(story(unix)) == (True, "up")
+        granted, store = asyncio.run(story(served.url))
+        assert (granted, store[:6]) == (False, "away: ")
+        assert "uthentication" in store
+
+
+def test_a_store_that_may_evict_is_not_trusted(tmp_path):
+    options = {"maxmemory": "100mb", "maxmemory-policy": "allkeys-lru"}
+
+    async def story(url):
+        async with shared(url) as limits:
+            refused = await limits.admit([Scope(key="a")], 1, sensitive=True)
+            assert refused.reason == "store away"
+            assert "noeviction" in limits.store
+
+    with ServedStore(tmp_path, **options) as served:
+        asyncio.run(story(served.url))
+
+
+def test_a_url_that_is_none():
+    with pytest.raises(BadInput, match="shared store's URL"):
+        SharedLimits("memory", replicas=1, clock=time.time, state=None, name="one")
