@@ -18,12 +18,18 @@ WIDTH = "88"
 
 def command_line() -> str:
     """Return docs/cli.md: the help of every command, as a terminal of 88 columns shows it."""
-    from reticent.cli.app import COMMANDS
+    from reticent.cli.app import COMMANDS, GROUPS
 
     parts = [NOTE, "# Command line\n"]
     parts += _block("reticent", [])
     for command in COMMANDS:
         parts += _block(f"reticent {command.__name__}", [command.__name__])
+    for group in (make() for make in GROUPS):
+        name = str(group.info.name)
+        parts += _block(f"reticent {name}", [name])
+        for each in group.registered_commands:
+            own = each.name or getattr(each.callback, "__name__", "")
+            parts += _block(f"reticent {name} {own}", [name, own])
     parts += [
         "## Shell completion\n",
         "`reticent --install-completion` installs it for the shell you are in (bash, zsh, fish, "
