@@ -2,8 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing, suppress
 from typing import Any
 
 from reticent.guard.arrival import Disconnected, Receive, read_headers
@@ -64,14 +64,28 @@ async def _send_stream(receive: Receive, send: Send, reply: Reply, flow: TextFlo
         head = {"type": "http.response.start", "status": reply.status, "headers": _headers(reply)}
         await send(head)
         async with aclosing(flow.events()) as events:
-            async for event in events:
-                if gone.done():
-                    return
+            while (event := await _next(events, gone)) is not None:
                 await send({"type": "http.response.body", "body": event, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        if not gone.done():
+            await send({"type": "http.response.body", "body": b""})
     finally:
         gone.cancel()
         await flow.finish()
+
+
+async def _next(events: AsyncGenerator[bytes, None], gone: asyncio.Future[Any]) -> bytes | None:
+    """Return the next event; None at the end, or as soon as the caller has gone."""
+    coming: asyncio.Future[bytes | None] = asyncio.ensure_future(anext(events, None))
+    try:
+        await asyncio.wait((coming, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not gone.done():
+            return await coming
+    finally:
+        if not coming.done():
+            coming.cancel()
+            with suppress(asyncio.CancelledError):
+                await coming
+    return None
 
 
 def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
