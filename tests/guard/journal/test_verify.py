@@ -117,9 +117,7 @@ def test_any_deletion_is_found(first: int, count: int) -> None:
 
 @given(index)
 def test_closing_the_gap_does_not_hide_a_deletion(i: int) -> None:
-    rows = [
-        row._replace(sequence=k + 1) for k, row in enumerate(r for r in ROWS if r != ROWS[i])
-    ]
+    rows = [row._replace(sequence=k + 1) for k, row in enumerate(r for r in ROWS if r != ROWS[i])]
     assert checked(rows, outside=[END]).problems
 
 
@@ -127,9 +125,7 @@ def test_closing_the_gap_does_not_hide_a_deletion(i: int) -> None:
 def test_any_insertion_is_found(at: int, keys: JournalKeys) -> None:
     """Also of a row that was once written, or is written with another secret."""
     alien = chained([entry(99)] * N, keys=OTHERS)[0] if keys is OTHERS else ROWS[3]
-    rows = [
-        row._replace(sequence=k + 1) for k, row in enumerate([*ROWS[:at], alien, *ROWS[at:]])
-    ]
+    rows = [row._replace(sequence=k + 1) for k, row in enumerate([*ROWS[:at], alien, *ROWS[at:]])]
     assert checked(rows).problems
 
 
@@ -248,9 +244,7 @@ def test_a_real_file_verifies_and_an_altered_one_does_not(
     store.close()
 
 
-def test_a_damaged_file_is_reported_not_raised(
-    path: Path, keys: JournalKeys, clock: Clock
-) -> None:
+def test_a_damaged_file_is_reported_not_raised(path: Path, keys: JournalKeys, clock: Clock) -> None:
     written(path, keys, clock, [entry(i, identity="x" * 500) for i in range(300)])
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
