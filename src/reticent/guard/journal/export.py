@@ -185,7 +185,7 @@ def _value(value: object) -> str:
 
 def _one_line(text: str, instead: str) -> str:
     """Replace every line end, also those that only some readers take for one."""
-    return _LINE_ENDS.sub(instead, text)
+    return _LINE_ENDS.sub(lambda _: instead, text)
 
 
 _LINE_ENDS = re.compile("\r\n|[\n\r\v\f\x00\x1c\x1d\x1e\x85\u2028\u2029]")
