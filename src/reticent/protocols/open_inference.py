@@ -101,7 +101,7 @@ class OpenInference:
     def write_question(self, question: Question, interface: Interface) -> WireRequest:
         """Return the rows as the server takes them; raises BadQuestion if it cannot."""
         wanted = tuple(interface.outputs) or question.details.get("outputs", ())
-        body: dict[str, Any] = {}
+        body: dict[str, Any] = {"id": "1"}  # KServe wants one; the caller's is ours to echo
         if interface.settings.get("form") == "columns":
             body["parameters"] = {"content_type": "pd"}
             body["inputs"] = _as_columns(question, interface)
