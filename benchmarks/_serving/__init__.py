@@ -1,0 +1,1 @@
+"""What the serving benchmarks put at both ends of a proxy, and around it."""
