@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from itertools import chain
 from numbers import Real
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -89,7 +89,8 @@ def canonical_cell(value: object) -> bytes:
 
     Raises: BadInput for a value that has no stable bytes.
     """
-    kind, cell = type(value), cast("Any", value)  # first what JSON has, at a guard's speed
+    kind = type(value)
+    cell: Any = value  # first what JSON has, at a guard's speed
     if kind is float:
         return _NUMBER + _FLOAT(cell + 0.0) if cell == cell else _MISSING
     if (kind is int or kind is bool) and -(2**53) < cell < 2**53:
