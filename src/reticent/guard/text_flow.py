@@ -33,12 +33,13 @@ def shaped_reply(gate: Gate, response: WireResponse, question: Question) -> byte
 
 
 def _shaped(gate: Gate, question: Question, reply: TextReply) -> TextReply:
+    rows = question.rows
     return shape_text(
         reply,
         gate.policy,
-        prompt_row=question.rows,
+        prompt_row=list(rows),
         secret=gate.secret,
-        choices_per_prompt=question.cost // len(question.rows),
+        choices_per_prompt=question.cost // len(rows),
     )
 
 
@@ -132,7 +133,8 @@ class TextFlow:
         if not released and event.usage is None:
             return None
         piece = TextReply(choices=tuple(released), usage=event.usage)
-        return _shaped(self._gate, self._question, piece)
+        shaped = _shaped(self._gate, self._question, piece)
+        return shaped if shaped.choices or shaped.usage is not None else None
 
     async def _until_grid(self) -> None:
         grid_s = self._gate.policy.time_grid_s
