@@ -199,6 +199,27 @@ def test_a_policy_that_leaves_no_scores_leaves_the_text(step):
     assert (shaped.choices[0].text, shaped.choices[0].finish_reason) == ("words", "stop")
 
 
+@dataclass(frozen=True, slots=True)
+class Shutter:
+    """Shuts a channel, and leaves it to others to keep to that."""
+
+    kind = "shutter"
+    keyed = False
+    shut: Channel
+
+    def narrows(self, channels):
+        return channels & ~self.shut
+
+    def apply(self, answer, noise):
+        return answer
+
+
+@pytest.mark.parametrize("shut", [Channel.SCORES | Channel.TOP_K, Channel.LOGPROBS])
+def test_scores_stay_behind_a_channel_that_is_shut(shut):
+    shaped = shape(reply_of(one([0.6, 0.4])), Policy((Shutter(shut),)))
+    assert shaped.choices[0].token_scores is None
+
+
 def test_a_piece_that_held_nothing_else_is_dropped_with_its_scores():
     piece = TextReply(choices=(Choice(index=0, text="", token_scores=one([0.6, 0.4])),))
     assert shape(piece, policy_of({"kind": "hard_label"})).choices == ()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reticent.core import BadPolicy
 from reticent.policy import Policy
-from reticent.protocols import Interface, WireRequest, WireResponse
+from reticent.protocols import Interface, WireRequest, WireResponse, protocol_kinds
 from reticent.text_policy import shape_text
 
 MODEL = "small"
@@ -55,7 +55,8 @@ def positions(draw, most=4):
 
 @st.composite
 def policies(draw):
-    return Policy.from_list(draw(text_steps))
+    quiet = {"kind": "keyed_noise", "scale": 0.01}  # loud noise leaves nothing but 0 and 1
+    return Policy.from_list(draw(text_steps | st.just([quiet])))
 
 
 @st.composite
@@ -201,3 +202,70 @@ def recorded(server, path):
 def close(a, b):
     """Return whether two log-probabilities are one, as finely as the module says."""
     return math.isclose(a, b, rel_tol=1e-12, abs_tol=2.3e-16)
+
+
+KINDS = {
+    "openai-chat": ("/v1/chat/completions", CHAT, "delta"),
+    "openai-completions": ("/v1/completions", TEXT, "text"),
+}
+FINISHES = st.sampled_from(["stop", "length", "content_filter", "abort"])
+OPEN = Policy()
+
+
+def scores_of(kind, found):
+    return chat_scores(found) if kind == "openai-chat" else text_scores(found)
+
+
+def said_of(kind, key, text):
+    return {key: {"content": text}} if kind == "openai-chat" else {"text": text}
+
+
+def server_whole(kind, texts, usage):
+    """Return a server's reply; `texts` are (positions, finish) by index."""
+    choices = [
+        {
+            "index": i,
+            **said_of(kind, "message", "".join(token for token, _, _ in found)),
+            "logprobs": scores_of(kind, found),
+            "finish_reason": finish,
+        }
+        for i, (found, finish) in enumerate(texts)
+    ]
+    return {"id": "server", "created": 1, "model": "other", "choices": choices, "usage": usage}
+
+
+def server_events(kind, texts, usage, sizes):
+    """Return the same as chunks of a few tokens each, the texts by turns."""
+    queues = {i: list(found) for i, (found, _) in enumerate(texts)}
+    if kind == "openai-chat":
+        for i in queues:
+            delta = {"role": "assistant", "content": ""}
+            yield {"choices": [{"index": i, "delta": delta, "finish_reason": None}]}
+    while queues:
+        for i in list(queues):
+            size = sizes[i % len(sizes)]
+            taken, queues[i] = queues[i][:size], queues[i][size:]
+            ended = not queues[i]
+            choice = {
+                "index": i,
+                **said_of(kind, "delta", "".join(token for token, _, _ in taken)),
+                "logprobs": scores_of(kind, taken) if taken else None,
+                "finish_reason": texts[i][1] if ended else None,
+            }
+            if ended:
+                del queues[i]
+            yield {"id": "server", "created": 1, "choices": [choice], "usage": None}
+    yield {"choices": [], "usage": usage}
+
+
+def asked(kind, *, stream=False, n=1, alternatives=3):
+    path, body, _ = KINDS[kind]
+    body = {**body, "n": n}
+    if kind == "openai-chat":
+        body |= {"logprobs": True, "top_logprobs": alternatives}
+    else:
+        body |= {"logprobs": alternatives}
+    if stream:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    protocol, iface = protocol_kinds()[kind](), interface(most_choices=4)
+    return protocol, protocol.read_question(asking(path, body), iface), iface

@@ -33,6 +33,16 @@ def test_no_more_alternatives_than_were_asked_for(read, form):
     scores = read(form(FOUND), alternatives=1, start=0)
     assert scores.tokens == (("b", "a"), ("x", "z"))
     assert read(form(FOUND), alternatives=0, start=0).tokens == (("a",), ("z",))
+    best = [("a", -0.1, [("a", -0.1), ("b", -3.0)])]
+    assert read(form(best), alternatives=1, start=0).tokens == (("a",),)
+
+
+@pytest.mark.parametrize(("read", "form"), FORMS)
+def test_a_withheld_score_of_the_chosen_token_is_no_alternatives(read, form):
+    scores = read(form([("a", None, [("a", -1.0), ("b", -2.0)])]), alternatives=2, start=0)
+    assert scores.tokens == (("a", "b", "a"),)
+    assert scores.answer.labels.tolist() == [2]
+    np.testing.assert_array_equal(scores.answer.scores, [[math.exp(-1), math.exp(-2), math.nan]])
 
 
 @given(positions())

@@ -8,13 +8,14 @@ STREAM = (
     b"\xef\xbb\xbf: a comment\r\n"
     b"data: one\r\n\r\n"
     b"event: named\nid: 7\nretry: 3\ndata:two\ndata: lines\n\n"
+    b"data: cut\r\ndata: lines\r\n\r\n"
     b"\n\n"
     b"data\r\r"
     b"datum: unknown\n: data: no\n\n"
     b"data:  a space stays\r\rdata: last\r\n\n"
     b"data: never ended\n"
 )
-EVENTS = [b"one", b"two\nlines", b"", b" a space stays", b"last"]
+EVENTS = [b"one", b"two\nlines", b"cut\nlines", b"", b" a space stays", b"last"]
 
 
 def read(chunks, **settings):

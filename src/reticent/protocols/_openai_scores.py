@@ -183,4 +183,4 @@ def _score(found: Any) -> float:
 
 
 def _log(p: float) -> float | None:
-    return math.log(p) + 0.0 if 0 < p < math.inf else None
+    return math.log(p) if 0 < p < math.inf else None
