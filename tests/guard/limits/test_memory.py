@@ -185,6 +185,24 @@ def test_resting_keys_leave_memory_and_forget_nothing(tmp_path):
     run(story, tmp_path / "limits.sqlite", max_keys=8)
 
 
+def test_keys_that_come_and_go_under_many_clients_are_counted_exactly(tmp_path):
+    scopes = [Scope(key=f"k{i}", lifetime_rows=25) for i in range(12)]
+
+    async def story(limits, clock):
+        granted = dict.fromkeys(range(12), 0)
+
+        async def client(number):
+            for turn in range(40):
+                which = (number * 7 + turn * 5) % 12
+                admission = await limits.admit([scopes[which]], 1, sensitive=True)
+                granted[which] += admission.granted
+
+        await asyncio.wait_for(asyncio.gather(*[client(i) for i in range(32)]), 60)
+        assert granted == dict.fromkeys(range(12), 25)
+
+    run(story, tmp_path / "limits.sqlite", max_keys=4)
+
+
 def test_what_no_longer_matters_leaves_the_file(tmp_path):
     path = tmp_path / "limits.sqlite"
 
@@ -233,7 +251,7 @@ from reticent.guard.types import Scope
 
 async def main():
     limits = MemoryLimits(Path(sys.argv[1]), clock=lambda: 1.8e9)
-    scope = Scope(key="a", lifetime_rows=300, rolling=((250, 86400.0),))
+    scope = Scope(key="a", **eval(sys.argv[3]))
     while (await limits.admit([scope], 1, sensitive=True)).granted:
         os.write(1, b"x")
         if int(sys.argv[2]) == 0:
@@ -247,11 +265,14 @@ asyncio.run(main())
 """
 
 
-def test_kill_9_never_gains_a_row_and_loses_less_than_a_chunk_each(tmp_path):
+@pytest.mark.parametrize("most", [{"lifetime_rows": 250}, {"rolling": ((250, DAY_S),)}])
+def test_kill_9_never_gains_a_row_and_loses_less_than_a_chunk_each(tmp_path, most):
     path, total, crashes = tmp_path / "limits.sqlite", 0, (1, 3, 20, 50)
     for after in (*crashes, 0):
         ran = subprocess.run(
-            [sys.executable, "-c", CRASH, path, str(after)], stdout=subprocess.PIPE, timeout=60
+            [sys.executable, "-c", CRASH, path, str(after), repr(most)],
+            stdout=subprocess.PIPE,
+            timeout=60,
         )
         assert ran.returncode == (-signal.SIGKILL if after else os.EX_OK)
         total += len(ran.stdout)

@@ -53,12 +53,12 @@ SCOPES = st.builds(
     rows_per_minute=st.sampled_from([None, 6.0, 90.0, 0.7, 3600.0]),
     burst_rows=st.integers(3, 12),
     concurrent=st.sampled_from([None, 1, 3]),
-    lifetime_rows=st.sampled_from([None, 5, 40]),
-    rolling=st.sampled_from([(), ((8, 60.0),), ((8, 60.0), (15, 320.0))]),
+    lifetime_rows=st.sampled_from([None, None, 5, 40]),
+    rolling=st.sampled_from([((8, 60.0), (15, 320.0)), (), ((8, 60.0),)]),
 )
 STEPS = st.lists(
     st.tuples(
-        st.integers(0, 40_000_000),  # microseconds later
+        st.sampled_from([0, 0, 10**6, 7 * 10**7]) | st.integers(0, 40_000_000),  # us later
         st.integers(1, 5),  # rows, or which admission is released
         st.sampled_from(["admit", "admit", "admit", "release"]),
         st.sets(st.integers(0, 2), min_size=1),  # scopes
@@ -69,7 +69,7 @@ NUMBERS = itertools.count()
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(scopes=st.lists(SCOPES, min_size=3, max_size=3), steps=STEPS)
 def test_the_script_decides_as_the_memory_does(server, scopes, steps):

@@ -177,7 +177,7 @@ class MemoryLimits:
             if len(self._kept) > self._max_keys:
                 await self._evict(now_us, {scope.key for scope in scopes})
             return
-        ones = [self._kept[scope.key] for scope in scopes]
+        ones = [self._kept[s.key] for s in scopes if s.lifetime_rows is not None or s.rolling]
         for one in ones:
             one.lease(rows, lease_rows)
         promises = [
