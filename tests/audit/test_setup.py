@@ -11,15 +11,18 @@ from audit.models import SCORES, encoded, people
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from targets.endpoint import served
 
 from reticent.audit.run import run_audit
 from reticent.audit.setup import from_config, from_objects, under_test
 from reticent.config import load
-from reticent.core import BadInput, Channel, UntrustedFile, canonical_rows
+from reticent.core import Answer, BadInput, Channel, UntrustedFile, canonical_rows
 from reticent.defences.hard_label import HardLabel
 from reticent.defences.keyed_noise import KeyedNoise
 from reticent.defences.round import Round
 from reticent.policy import Policy
+from reticent.protocols import WireRequest, protocol_kinds
+from reticent.protocols.base import Interface
 from reticent.targets.files import save_model
 
 FEATURES = ["radius", "texture", "smoothness", "concavity"]
@@ -371,6 +374,67 @@ def test_a_function_with_values_is_audited(folder):
     )
     assert made.task == "regression"
     assert access(audited(made, "loss")) == {("loss", "value")}
+
+
+def endpoint(model, *, policy, regress=False):
+    """Return what answers as an MLflow server does, behind a policy."""
+    protocol = protocol_kinds()["mlflow"]()
+    interface = Interface(
+        model="m",
+        task="regression" if regress else "classification",
+        classes=() if regress else (0, 1),
+        columns=tuple(FEATURES),
+    )
+
+    def answer(request: WireRequest, _: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
+        question = protocol.read_question(request, interface)
+        x = pd.DataFrame(question.rows, columns=FEATURES)
+        if regress:
+            raw = Answer(values=model.predict(x))
+        else:
+            p = model.predict_proba(x)
+            raw = Answer(labels=p.argmax(axis=1), scores=p)
+        shown = policy.apply(raw, question.rows)
+        return 200, protocol.write_answer(shown, question, interface), {}
+
+    return answer
+
+
+LIVE = 'url = "{url}"\nprotocol = "mlflow"'
+
+
+def figures(record):
+    return [(c.attack, c.access, c.primary, c.figures, c.verdict) for c in record.cells]
+
+
+@pytest.mark.parametrize("steps", [(), (Round(digits=1),), (HardLabel(),)])
+def test_an_endpoint_gives_the_figures_of_its_model_under_its_policy(folder, steps):
+    kind = fitted(max_leaf_nodes=30)
+    save_model(kind, folder / "model.skops")
+    policy = Policy(steps)
+    wanted = replace(configured(folder), policies={"open": policy}, attacks=("loss", "gap", "map"))
+    with served(endpoint(kind, policy=policy)) as url:
+        made = configured(
+            folder, model=LIVE.format(url=url), data=TWO_FILES + f"\nfeatures = {FEATURES}"
+        )
+        assert (made.kind, made.target.classes) == ("http", (0, 1))
+        assert made.target.channels == (SCORES if len(steps) != 1 or steps[0].kind == "round" else
+                                        Channel.LABEL)  # fmt: skip
+        live = run_audit(replace(made, attacks=("loss", "gap", "map")), out=None, now=now)
+    local = run_audit(wanted, out=None, now=now)
+    assert figures(live) == figures(local)
+
+
+def test_an_endpoint_with_values_is_audited(folder):
+    kind = fitted(DecisionTreeRegressor, max_leaf_nodes=30)
+    with served(endpoint(kind, policy=Policy(), regress=True)) as url:
+        made = configured(
+            folder,
+            model=LIVE.format(url=url) + '\ntask = "regression"',
+            data=TWO_FILES + f"\nfeatures = {FEATURES}",
+        )
+        assert made.target.channels == Channel.VALUE
+        assert access(audited(made, "loss")) == {("loss", "value")}
 
 
 @pytest.mark.parametrize("kind", ["label", "score", "both", "value"])

@@ -1,13 +1,9 @@
 """Endpoints are real servers here; they answer through the same protocols, and a policy."""
 
-import threading
-from collections.abc import Callable
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import numpy as np
 import pandas as pd
 import pytest
+from targets.endpoint import served
 
 from reticent.core import Answer, BadAnswer, BadInput, Channel, NotExposed
 from reticent.defences.hard_label import HardLabel
@@ -37,37 +33,6 @@ def scored(rows: list[list[object]]) -> np.ndarray:
     told = np.array([[float(r[0]), float(r[1]) / 1e4, len(str(r[2]))] for r in rows]) / 10
     powers = np.exp(told - told.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
-
-
-@contextmanager
-def served(answer: Callable[[WireRequest, dict[str, str]], tuple[int, bytes, dict[str, str]]]):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            named = {k.lower(): v for k, v in self.headers.items()}
-            kind = named["content-type"]
-            request = WireRequest(method="POST", path=self.path, body=body, media_type=kind)
-            status, said, headers = answer(request, named)
-            self.send_response(status)
-            for name, value in ({"content-type": "application/json"} | headers).items():
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def model(kind: str, interface: Interface, *steps: object, sizes: list[int] | None = None):
