@@ -1,0 +1,73 @@
+"""The protocols of written text over a real server with a real small language model."""
+
+import json
+
+import pytest
+from protocols.openai_texts import (
+    KINDS,
+    asking,
+    joined,
+    stream_through,
+    taken_apart,
+    whole_through,
+)
+from served.exchange import Ask, send
+from served.fixtures import llama_cpp  # noqa: F401
+from served.process import Served
+
+from reticent.policy import Policy
+from reticent.protocols import Interface, WireResponse, protocol_kinds
+
+MODEL = "smollm2"
+QUIET = Policy.from_list(
+    [
+        {"kind": "keyed_noise", "scale": 0.01},
+        {"kind": "top_k", "k": 2},
+        {"kind": "round", "digits": 3},
+    ]
+)
+ASKED = {
+    "openai-chat": {"logprobs": True, "top_logprobs": 3, "max_tokens": 12, "temperature": 0},
+    "openai-completions": {"logprobs": 3, "max_tokens": 12, "temperature": 0},
+}
+
+
+def said(served, request):
+    """Return what the server says to a request as a protocol wrote it."""
+    headers = {"content-type": request.media_type}
+    answer = send(served.url, Ask("", request.method, request.path, request.body, headers))
+    media_type = answer.headers.get("content-type", "").partition(";")[0]
+    return WireResponse(
+        status=answer.status, body=answer.body, media_type=media_type, headers=answer.headers
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_real_stream_is_the_whole_text(kind: str, request: pytest.FixtureRequest) -> None:
+    served: Served = request.getfixturevalue("llama_cpp")
+    path, body, key = KINDS[kind]
+    protocol, iface = protocol_kinds()[kind](), Interface(model=MODEL, task="text")
+    whole, stream = (
+        protocol.read_question(
+            asking(path, body | ASKED[kind] | {"model": MODEL, "stream": stream}), iface
+        )
+        for stream in (False, True)
+    )
+    reply = said(served, protocol.write_question(whole, iface))
+    chunks = said(served, protocol.write_question(stream, iface)).body
+    out = whole_through(protocol, whole, reply, QUIET, iface)
+    streamed = stream_through(protocol, stream, [chunks[:99], chunks[99:]], QUIET, iface)
+    texts, _ = taken_apart(out, key)
+    assert joined(streamed, key)[0] == texts
+    assert texts[0][0]
+    assert len(texts[0][1]) >= 6
+
+
+def test_a_servers_own_words_stay_behind(request: pytest.FixtureRequest) -> None:
+    served: Served = request.getfixturevalue("llama_cpp")
+    path, body, _ = KINDS["openai-chat"]
+    protocol, iface = protocol_kinds()["openai-chat"](), Interface(model=MODEL, task="text")
+    question = protocol.read_question(asking(path, body | {"model": MODEL, "max_tokens": 3}), iface)
+    reply = said(served, protocol.write_question(question, iface))
+    out = whole_through(protocol, question, reply, Policy(), iface)
+    assert json.loads(reply.body)["id"].encode() not in out
