@@ -8,6 +8,7 @@ import valkey
 from guard.limits.test_outage import SLOW, count, shared, until_up
 from guard.served_store import ServedStore
 
+from reticent.guard.limits.wire import JOIN
 from reticent.guard.types import Scope
 
 LIFE = Scope(key="life", lifetime_rows=60)
@@ -175,5 +176,21 @@ def test_the_rate_is_shared_too(store, tmp_path):
         async with shared(store, tmp_path, "one") as one, shared(store, tmp_path, "two") as two:
             assert (await count(one, scope, most=6))[0] == 6
             assert (await count(two, scope))[0] == 4
+
+    asyncio.run(story())
+
+
+def test_those_who_are_up_wait_too_while_somebody_who_remembers_has_not_spoken(store, tmp_path):
+    async def story():
+        async with shared(store, tmp_path, "new") as new:
+            await spend(new, LIFE, 6)
+            keys = [f"{{reticent}}:{name}" for name in ("epoch", "members", "seeded")]
+            with valkey.Valkey(port=store.port) as client:
+                run_id = client.info("server")["run_id"]
+                client.eval(JOIN, 3, *keys, "join", "slow", run_id, "unused", "an older epoch")
+            assert (await new.admit([LIFE], 1, sensitive=True)).reason == "store away"
+            assert await new.accept_loss() == ("slow",)
+            await until_up(new)
+            assert (await new.spent("life"))["lifetime_rows"] == 6
 
     asyncio.run(story())

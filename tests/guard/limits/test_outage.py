@@ -261,6 +261,32 @@ def test_a_replica_that_crashes_meanwhile_books_no_less_than_it_granted(lasting,
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("junk", [b"+OK\r\n", b"!!!\r\n", b"$5\r\nhello\r\n", b"", b"*1\r\n:1\r\n"])
+def test_whatever_answers_in_the_store_s_place_holds_nobody_up(tmp_path, junk):
+    async def answer(reader, writer):
+        while await reader.read(65_536):
+            writer.write(junk)
+        writer.close()
+
+    async def story():
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        scope = Scope(key="a", rows_per_minute=0.1, burst_rows=40)
+        async with server, shared(ServedAt(port), tmp_path) as limits:
+            many = [limits.admit([scope], 1, sensitive=i % 2 == 0) for i in range(40)]
+            answers = await asyncio.wait_for(asyncio.gather(*many), PATIENCE_S)
+            assert not any(one.granted for one in answers[::2])
+            assert sum(one.granted for one in answers[1::2]) == 10
+            assert limits.store.startswith("away: ")
+
+    asyncio.run(story())
+
+
+class ServedAt:
+    def __init__(self, port):
+        self.url = f"valkey://127.0.0.1:{port}"
+
+
 class Gone:
     async def close(self):
         pass

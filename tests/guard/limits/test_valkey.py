@@ -248,14 +248,15 @@ async def until(done, patience_s=20.0):
 
 
 def test_slots_of_a_killed_replica_come_back_and_of_a_living_one_do_not(client, server, tmp_path):
-    command = [sys.executable, Path(racer.__file__), server.url, tmp_path / "r", "2", "3", "1"]
+    command = [sys.executable, Path(racer.__file__), server.url, tmp_path / "r", "2", "2", "1"]
     slots = [Scope(key="slots", concurrent=racer.SLOTS)]
     with subprocess.Popen([*command, "hold"], stdout=subprocess.PIPE, text=True) as holder:
         try:
-            assert holder.stdout.readline() == "3\n"
+            assert holder.stdout.readline() == "2\n"
 
             async def story():
-                async with shared(server.url) as limits:
+                async with shared(server.url, slot_lease_s=1.0) as limits:
+                    assert await granted(limits)  # the third; this replica lives and keeps it
                     end = time.monotonic() + 2.5  # two and a half leases
                     while time.monotonic() < end:
                         refused = await limits.admit(slots, 1, sensitive=True)
@@ -265,6 +266,9 @@ def test_slots_of_a_killed_replica_come_back_and_of_a_living_one_do_not(client, 
                     refused = await limits.admit(slots, 1, sensitive=True)
                     assert refused.reason == "concurrent"
                     await until(lambda: granted(limits))
+                    await until(lambda: granted(limits))
+                    await asyncio.sleep(1.5)
+                    assert not await granted(limits)
 
             async def granted(limits):
                 return (await limits.admit(slots, 1, sensitive=True)).granted

@@ -211,8 +211,8 @@ class SharedLimits:
         try:
             while self._store == "up" and (self._waiting or self._over):
                 await self._round_trip()
-        except StoreAway as error:
-            self._lost(str(error))
+        except Exception as error:  # whatever it is, nobody may wait for ever
+            self._lost(_said(error))
         finally:
             self._sender = None
 
@@ -244,11 +244,14 @@ class SharedLimits:
                 answer = await self._link.send(words)
             if not answer and asks:
                 raise StoreAway("it has forgotten, or another replica has to tell it what it knows")
+            self._hand_out(asks, answer, sent_us)
         except BaseException:
             for one in asks:
                 if not one.answer.done():
                     one.answer.set_exception(StoreAway("no answer"))
             raise
+
+    def _hand_out(self, asks: Sequence[_Ask], answer: bytes, sent_us: int) -> None:
         at = 0
         for one in asks:
             refused, spent, at = verdict(answer, at, one.packed)
@@ -297,9 +300,9 @@ class SharedLimits:
                 async with asyncio.timeout(_SETTLE_MOST_S):
                     await self._local.settle(self._joining.book)
                 self._store = "up"
-            except (StoreAway, NoScriptError, TimeoutError, sqlite3.Error) as error:
+            except Exception as error:  # whatever it is, it is tried again
                 await self._link.drop()
-                self._turn_away(str(error) or "it takes too long")
+                self._turn_away(_said(error))
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, _PROBE_MOST_S)
         if self._waiting or self._over:
@@ -318,8 +321,8 @@ class SharedLimits:
                 continue
             try:
                 await self._joining.learn()
-            except (StoreAway, sqlite3.Error) as error:
-                self._lost(str(error))
+            except Exception as error:  # whatever it is, the probe looks after it
+                self._lost(_said(error))
             now_s = self._clock()
             old = [
                 slots
@@ -336,8 +339,8 @@ class SharedLimits:
             for one in slots:
                 if one.ticket in self._held:
                     self._held[one.ticket] = (one, now_s)
-        except StoreAway as error:
-            self._lost(str(error))
+        except Exception as error:  # whatever it is, nobody may wait for ever
+            self._lost(_said(error))
         finally:
             self._sender = None
         if self._waiting or self._over:
@@ -392,6 +395,10 @@ class SharedLimits:
             await self._local.close()
         finally:
             await self._marks.close()
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, StoreAway) else repr(error)
 
 
 def _granted(slots: Slots | None) -> Admission:
