@@ -118,12 +118,15 @@ class Generic:
         n = len(question.rows)
         found: dict[str, Any] = {}
         for meaning in _MEANINGS:
-            if meaning in interface.settings:
-                cells = _cells(body, interface.settings[meaning])
-                if cells is not None:
-                    if len(cells) != n:
-                        raise bad_reply(f"{len(cells)} of {meaning} came for {n} rows")
-                    found[meaning] = cells
+            cells = _cells(body, _place(meaning, interface))
+            # A label without a place of its own is all that is left, or nobody's.
+            if cells is None or (meaning not in interface.settings and meaning != "label"):
+                continue
+            if len(cells) != n:
+                raise bad_reply(f"{len(cells)} of {meaning} came for {n} rows")
+            found[meaning] = cells
+        if "scores" in found and "label" not in interface.settings:
+            found.pop("label", None)
         return assembled(found, n, interface)
 
     def write_answer(self, answer: Answer, question: Question, interface: Interface) -> bytes:
@@ -200,6 +203,10 @@ def _cells(body: Any, place: str) -> list[Any] | None:
     return found[0] if len(found) == 1 and type(found[0]) is list else None
 
 
+def _place(meaning: str, interface: Interface) -> str:
+    return str(interface.settings.get(meaning, f"$['{meaning}']"))
+
+
 def _request(cells: Any, interface: Interface) -> Any:
     body: dict[str, Any] = {}
     for place, value in interface.settings.get("constants", {}).items():
@@ -211,7 +218,7 @@ def _request(cells: Any, interface: Interface) -> Any:
 def _answer(parts: Mapping[str, Any], interface: Interface) -> Any:
     body: dict[str, Any] = {}
     for meaning, cells in parts.items():
-        _put(body, steps_of(interface.settings.get(meaning, f"$['{meaning}']")), cells)
+        _put(body, steps_of(_place(meaning, interface)), cells)
     return body
 
 
