@@ -134,6 +134,8 @@ def test_hard_label_leaves_the_label_alone():
     found = scores_of(chain({"kind": "hard_label"}), ROWS)
     assert found.scores is None
     assert found.labels.tolist() == [0, 0]
+    words = Channel.TOKENS | Channel.LOGPROBS
+    assert chain({"kind": "hard_label"}).exposes(words) == Channel.TOKENS  # each word is a label
     with pytest.raises(BadPolicy, match="no labels"):
         chain({"kind": "hard_label"}).apply(Answer(scores=np.array(ROWS)), np.zeros((2, 1)))
 
