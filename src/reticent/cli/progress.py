@@ -15,6 +15,7 @@ _WORDS = {
     "cells": "Attacking",
     "controls": "Checking the audit itself",
     "report": "Writing",
+    "probe": "Probing",
 }
 
 

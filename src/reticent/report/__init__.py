@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reticent.core import BadInput
 
 if TYPE_CHECKING:
+    from reticent.audit.probe_record import ProbeRecord
     from reticent.audit.record import Record
 
 
@@ -46,11 +47,13 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def render(record: "Record", format: str, *, lines: Mapping[str, int] | None = None) -> str:
+def render(
+    record: "Record | ProbeRecord", format: str, *, lines: Mapping[str, int] | None = None
+) -> str:
     """Return a record in one of `FORMATS`.
 
     Args:
-        record: what an audit measured.
+        record: what an audit measured, or what a probe found.
         format: a name in `FORMATS`.
         lines: key of the configuration -> line of the file, for SARIF; see `report.sarif`.
 
@@ -61,9 +64,16 @@ def render(record: "Record", format: str, *, lines: Mapping[str, int] | None = N
             f"There is no report format {format!r}; it must be one of {', '.join(FORMATS)}.",
             way_out="Choose one of them with --format.",
         )
-    module = import_module(f"reticent.report.{FORMATS[format].module}")
+    package = "reticent.report.probe" if _is_probe(record) else "reticent.report"
+    module = import_module(f"{package}.{FORMATS[format].module}")
     more = {"lines": lines or {}} if format == "sarif" else {}
     return str(module.render(record, **more))
+
+
+def _is_probe(record: "Record | ProbeRecord") -> bool:
+    from reticent.audit.probe_record import ProbeRecord
+
+    return isinstance(record, ProbeRecord)
 
 
 __all__ = ["FORMATS", "Format", "render"]

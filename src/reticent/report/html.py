@@ -70,20 +70,16 @@ class Plot:
 
 def render(record: Record) -> str:
     """Return the record as one HTML page."""
-    style, script = _asset("style.css"), _asset("script.js")
-    policy = (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    style, script = asset("style.css"), asset("script.js")
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             r=record,
             s=summarise(record),
             style=Markup(style),
             script=Markup(script),
-            security=policy,
+            security=security(style, script),
             grids=grids(record),
             rocs=_panels(record, "roc"),
             precisions=_panels(record, "precision_recall"),
@@ -102,7 +98,8 @@ def render(record: Record) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what the templates of all pages are rendered with."""
     environment = Environment(
         loader=PackageLoader("reticent.report"),
         autoescape=True,
@@ -121,8 +118,17 @@ def _finalize(value: Any) -> Any:
     return value if isinstance(value, Markup) else fmt.clean(str(value))
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return a file that lies beside the templates."""
     return (files("reticent.report") / "templates" / name).read_text("utf-8")
+
+
+def security(style: str, script: str) -> str:
+    """Return the Content-Security-Policy of a page with this style and script, and nothing else."""
+    return (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
 
 def _digest(text: str) -> str:

@@ -88,10 +88,10 @@ def _run(record: Record, lines: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _say(text: str) -> str:
+def say(text: str) -> str:
     r"""Return foreign text for a message, in which brackets are links and braces placeholders.
 
-    >>> print(_say("[x](http://y) {0}"))
+    >>> print(say("[x](http://y) {0}"))
     \[x\](http://y) {{0}}
     """
     text = re.sub(r"([\\\[\]])", r"\\\1", fmt.one_line(text))
@@ -119,8 +119,8 @@ def _rule(name: str, cells: Iterable[Cell]) -> dict[str, Any]:
     entries = {(standard.id, row.id): standard for cell in ours for standard, row in rows_of(cell)}
     places = {standard.id: i for i, standard in _numbered()}
     first = ours[0]
-    text = f"{_say(words.family(first.family))} with the attack {_say(first.attack)}."
-    source = f" Source: {_say(first.source)}" if first.source else ""
+    text = f"{say(words.family(first.family))} with the attack {say(first.attack)}."
+    source = f" Source: {say(first.source)}" if first.source else ""
     return {
         "id": name,
         "name": fmt.one_line(first.attack),
@@ -166,9 +166,9 @@ def _result(
     rule = _rule_id(cell)
     level, _ = _level(cell)
     text = (
-        f"{cell.tier}: under the policy “{_say(cell.policy)}”, the attack "
-        f"“{_say(cell.attack)}” learns {_say(words.learns(cell))}: "
-        f"{_say(words.metric(cell.primary.metric))} {fmt.full(cell.primary)}. {_say(cell.why)}"
+        f"{cell.tier}: under the policy “{say(cell.policy)}”, the attack "
+        f"“{say(cell.attack)}” learns {say(words.learns(cell))}: "
+        f"{say(words.metric(cell.primary.metric))} {fmt.full(cell.primary)}. {say(cell.why)}"
     )
     return {
         "ruleId": rule,
@@ -233,13 +233,13 @@ def location_of(path: str | None) -> str:
 def _invocation(record: Record) -> dict[str, Any]:
     notes = [
         _notification("inconclusive" if cell.verdict == "inconclusive" else "invalid", "warning",
-                      f"{_say(cell.id)}: {cell.tier}, {fmt.full(cell.primary)}. "
-                      f"{_say(cell.why)}")
+                      f"{say(cell.id)}: {cell.tier}, {fmt.full(cell.primary)}. "
+                      f"{say(cell.why)}")
         for cell in record.cells
         if cell.verdict in {"inconclusive", "invalid"}
     ]  # fmt: skip
     notes += [
-        _notification("failed-control", "error", f"{_say(c.name)}: {_say(c.why)}")
+        _notification("failed-control", "error", f"{say(c.name)}: {say(c.why)}")
         for c in record.controls
         if not c.passed
     ]
@@ -247,15 +247,15 @@ def _invocation(record: Record) -> dict[str, Any]:
         _notification(
             "not-run",
             "warning" if item.kind == "failed" else "note",
-            f"{_say(item.what)}: {words.NOT_RUN[item.kind]}. {_say(item.why)}",
+            f"{say(item.what)}: {words.NOT_RUN[item.kind]}. {say(item.why)}",
         )
         for item in record.not_run
     ]
     if not record.run.complete:
         notes.append(_notification("incomplete", "error", "The run was stopped before its end."))
     times = {
-        "startTimeUtc": _utc(record.run.started_at),
-        "endTimeUtc": _utc(record.run.finished_at),
+        "startTimeUtc": utc(record.run.started_at),
+        "endTimeUtc": utc(record.run.finished_at),
     }
     return {
         "executionSuccessful": record.run.complete and record.exit_code != 3,
@@ -270,10 +270,10 @@ def _notification(kind: str, level: str, text: str) -> dict[str, Any]:
     return {"descriptor": {"id": kind}, "level": level, "message": {"text": text}}
 
 
-def _utc(time: str | None) -> str | None:
+def utc(time: str | None) -> str | None:
     """Return a time as SARIF wants it; None if it cannot be read.
 
-    >>> _utc("2026-03-02T10:14:03.5+01:00"), _utc("yesterday")
+    >>> utc("2026-03-02T10:14:03.5+01:00"), utc("yesterday")
     ('2026-03-02T09:14:03Z', None)
     """
     try:
