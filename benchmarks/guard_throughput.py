@@ -12,7 +12,8 @@ The guard as measured has everything on: API key (keyed hash), three limit scope
 address range; each with rate, concurrency and lifetime budget), the 30 inputs declared with ranges
 and checked, fingerprints, policy round(3) + top_k(1), canonical re-encoding, hash-chained journal
 in SQLite, metrics, and whatever detectors are installed. The endpoint is "internal", so answers do
-not wait for the disk; a further line shows what that costs (sensitive, durable).
+not wait for the disk; a further line shows what that costs (sensitive, durable). The bare proxy is
+the guard's server and client with nothing between them.
 
 Requests a second mean the proxy only while its core is busy. The script prints how busy it was, and
 divides by it: `rps` is requests a second per core of the proxy. That favours nginx, whose core the
@@ -60,6 +61,7 @@ LITELLM = HERE.parent / ".bench-envs" / "litellm"
 LITELLM_REQUIREMENTS = ("litellm[proxy]",)
 PROXY_CORE, OTHER_CORE = 0, 1
 CONNECTIONS = 32
+CHAT_CONNECTIONS = 8
 BUSY_ENOUGH = 0.85
 CLASSIFIER, CHAT = "/v2/models/cancer/infer", "/v1/chat/completions"
 
@@ -160,11 +162,11 @@ class Stack:
     busy: list[float] = field(default_factory=list)
     p50_us: list[float] = field(default_factory=list)
 
-    def load(self, seconds: float) -> None:
+    def load(self, seconds: float, connections: int = CONNECTIONS) -> None:
         """Load it once, and note what that took."""
         before = cpu_s(self.pid) if self.pid else 0.0
         answered, taken_s = throughput(
-            self.ask, connections=CONNECTIONS, seconds=seconds, core=OTHER_CORE
+            self.ask, connections=connections, seconds=seconds, core=OTHER_CORE
         )
         used_s = cpu_s(self.pid) - before if self.pid else taken_s
         self.busy.append(used_s / taken_s)
@@ -255,6 +257,12 @@ class Bench:
         command = [program, "-p", self.folder, "-c", conf]
         return Stack(ask=self.ask(port), pid=self._run(command, port, PROXY_CORE))
 
+    def bare(self) -> Stack:
+        """Start a proxy of the guard's server and client, with nothing between them."""
+        port = free_port()
+        command = [sys.executable, SERVING / "bare.py", str(port), str(self.model)]
+        return Stack(ask=self.ask(port), pid=self._run(command, port, PROXY_CORE))
+
     def guard(
         self, name: str, *, store: str = "memory", sensitivity: str = "internal"
     ) -> tuple[Stack, str]:
@@ -321,6 +329,7 @@ def serve(args: argparse.Namespace, nginx: str) -> dict[str, float]:
         stacks = {
             "direct": direct,
             "nginx": bench.nginx(nginx),
+            "bare proxy": bench.bare(),
             "guard": guard,
             "guard + valkey": bench.guard("shared", store=bench.valkey())[0],
             "guard durable": bench.guard("durable", sensitivity="sensitive")[0],
@@ -338,11 +347,11 @@ def serve(args: argparse.Namespace, nginx: str) -> dict[str, float]:
         if not args.no_litellm:
             litellm = bench.litellm(litellm_program())
             ours = Stack(ask=bench.chat(guard.ask.port, key), pid=guard.pid)
-            for one in (litellm, ours):
-                throughput(one.ask, connections=CONNECTIONS, seconds=2, core=OTHER_CORE)
+            for one in (litellm, ours):  # LiteLLM is slow to warm up
+                p50_s(one.ask, requests=50)
             for _ in range(args.rounds):
-                litellm.load(args.seconds)
-                ours.load(args.seconds)
+                litellm.load(2 * args.seconds, CHAT_CONNECTIONS)
+                ours.load(args.seconds, CHAT_CONNECTIONS)
             shown({"litellm chat": litellm, "guard chat": ours})
             bars["litellm_cpu_over_ours"] = median_ratio(litellm.cpu_us, ours.cpu_us)
         return bars

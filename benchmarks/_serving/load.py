@@ -102,7 +102,17 @@ def _wrk(ask: Ask, connections: int, seconds: float, core: int) -> tuple[int, fl
             "end\n"
         )
         url = f"http://127.0.0.1:{ask.port}{ask.path}"
-        words = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s"]
+        words = [
+            "taskset",
+            "-c",
+            str(core),
+            "wrk",
+            "--timeout",
+            "30s",
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds:.0f}s",
+        ]
         ran = subprocess.run(
             [*words, "-s", str(script), url], check=True, capture_output=True, text=True
         )
