@@ -232,6 +232,7 @@ def test_the_probability_of_the_second_class_alone() -> None:
         ({"settings": {"form": "rows"}}, "settings.form is 'rows'"),
         ({"settings": {"datatype": "FP8"}}, "settings.datatype"),
         ({"settings": {"scores": ["second"]}}, "settings.scores"),
+        ({"settings": {"input": 5}}, "settings.input is 5"),
         ({"model": "a/b"}, "'a/b' cannot stand in a path"),
         ({"model": ".."}, "cannot stand in a path"),
         ({"version": "1?"}, "cannot stand in a path"),

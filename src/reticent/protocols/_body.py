@@ -130,6 +130,16 @@ def setting(interface: Interface, name: str, choices: Collection[str], *, defaul
     return str(value)
 
 
+def text_setting(interface: Interface, name: str) -> None:
+    """Raise BadInput if a setting is there and is no plain text."""
+    value = interface.settings.get(name)
+    if value is not None and (not isinstance(value, str) or not SAFE.fullmatch(value)):
+        raise BadInput(
+            f"settings.{name} is {value!r}; it must be a plain text.",
+            way_out="Use 1 to 128 letters, digits, spaces and . _ : / -",
+        )
+
+
 def known_settings(interface: Interface, known: Collection[str], *, kind: str) -> None:
     """Raise BadInput for a setting that the protocol does not have."""
     for name in interface.settings:

@@ -23,6 +23,7 @@ from reticent.protocols._body import (
     question_object,
     reply_body,
     setting,
+    text_setting,
 )
 from reticent.protocols._json import write
 from reticent.protocols._rows import WHOLE, by_name, cells_of, read_rows
@@ -54,6 +55,8 @@ class TensorFlowServing:
     def path(self, interface: Interface) -> str:
         """Return the path; raises BadInput for settings that cannot be used."""
         known_settings(interface, _SETTINGS, kind=self.kind)
+        text_setting(interface, "signature")
+        text_setting(interface, "input")
         setting(interface, "rows", ("lists", "objects"), default="lists")
         setting(interface, "scores", ("all", "second"), default="all")
         version = "/versions/{version}" if interface.version else ""
