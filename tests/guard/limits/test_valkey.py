@@ -278,6 +278,38 @@ def test_slots_of_a_killed_replica_come_back_and_of_a_living_one_do_not(client, 
             holder.kill()
 
 
+def test_slots_are_renewed_under_load_too(client, server):
+    slots = [Scope(key="slots", concurrent=1)]
+
+    async def story():
+        async with shared(server.url, slot_lease_s=0.6) as limits:
+            held = await limits.admit(slots, 1, sensitive=True)
+            end = time.monotonic() + 1.5
+
+            async def load():
+                while time.monotonic() < end:
+                    assert (await limits.admit([Scope(key="b")], 1, sensitive=True)).granted
+
+            await asyncio.gather(*[load() for _ in range(8)])
+            assert not (await limits.admit(slots, 1, sensitive=True)).granted
+            await limits.release(held)
+            assert (await limits.admit(slots, 1, sensitive=True)).granted
+
+    asyncio.run(story())
+
+
+def test_a_clean_stop_gives_every_slot_back(client, server):
+    slots = [Scope(key="slots", concurrent=300)]
+
+    async def story():
+        async with shared(server.url) as limits:
+            await asyncio.gather(*[limits.admit(slots, 1, sensitive=True) for _ in range(300)])
+            assert client.zcard("{reticent}:slots:slots") == 300
+        assert client.zcard("{reticent}:slots:slots") == 0
+
+    asyncio.run(story())
+
+
 def test_scripts_that_the_store_dropped_are_loaded_again(client, server):
     async def story():
         async with shared(server.url) as limits:

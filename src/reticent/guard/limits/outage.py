@@ -111,10 +111,8 @@ class LocalAllowances:
             admission = await self._limits.admit(parts, rows, sensitive=False)
         finally:
             self._under_way -= 1
-        if admission.reason in (
-            "lifetime",
-            "too many rows",
-        ):  # of the part: the whole may have room
+        # What the part has no room for, the whole may have.
+        if admission.reason in ("lifetime", "too many rows"):
             return _away(admission.scope)
         return admission
 

@@ -2,54 +2,24 @@
 
 import asyncio
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import final
 
-from valkey.exceptions import NoScriptError
-
-from reticent.guard.limits.gcra import US_PER_S
+from reticent.guard.limits.exchange import Exchange, Slots
 from reticent.guard.limits.joining import Joining
-from reticent.guard.limits.link import Link, StoreAway, sha_of
-from reticent.guard.limits.marks import Mark, Marks
-from reticent.guard.limits.memory import GRANTED, NO_STORE_RETRY_S, Ticket, give_back
+from reticent.guard.limits.link import Link, StoreAway
+from reticent.guard.limits.marks import Marks
+from reticent.guard.limits.memory import NO_STORE_RETRY_S, Ticket, give_back
 from reticent.guard.limits.outage import LocalAllowances
-from reticent.guard.limits.wire import ADMIT, JOIN, Packed, ask, batch, bulk, pack, verdict
+from reticent.guard.limits.wire import ADMIT, JOIN
 from reticent.guard.types import Admission, Scope
 
-_PACKED_MOST = 100_000
 _PROBE_MOST_S = 2.0
 _JOIN_MOST_S = 1.0
 _SETTLE_MOST_S = 5.0
 _FLUSH_EVERY_S = 1.0
-
-
-class Slots:
-    """Slots of a request in the store; renewed until they are given back, once."""
-
-    __slots__ = ("keys", "ticket")
-
-    def __init__(self, keys: list[bytes], ticket: bytes) -> None:
-        self.keys = keys
-        self.ticket = ticket
-
-
-class _Ask:
-    __slots__ = ("answer", "packed", "rows", "slots")
-
-    def __init__(
-        self,
-        packed: list[Packed],
-        rows: int,
-        slots: Slots | None,
-        answer: asyncio.Future[Admission],
-    ) -> None:
-        self.packed = packed
-        self.rows = rows
-        self.slots = slots
-        self.answer = answer
 
 
 @final
@@ -121,26 +91,27 @@ class SharedLimits:
         self._clock = clock
         self._prefix = prefix
         self._slot_lease_s = slot_lease_s
-        self._most_at_once = most_at_once
-        self._script = script
         self._timeout_s = timeout_s
-        self._sha = sha_of(script).encode()
-        self._epoch_key = bulk(f"{prefix}epoch".encode())
         self._link = Link(url, timeout_s=timeout_s, scripts=(script, JOIN))
         self._marks = Marks(state and state / "limits-marks.sqlite", clock=clock)
         self._local = LocalAllowances(
             state and state / "limits-away.sqlite", self._marks, replicas=replicas, clock=clock
         )
         self._joining = Joining(self._link, self._marks, name=name, prefix=prefix, clock=clock)
+        self._exchange = Exchange(
+            self._link,
+            self._marks,
+            script=script,
+            name=name,
+            prefix=prefix,
+            clock=clock,
+            slot_lease_s=slot_lease_s,
+            most_at_once=most_at_once,
+        )
         self._store = "new"  # then "joining", "up" or "away"
         self._why = "not asked yet"
         self._epoch = b""
         self._name = name
-        self._packed: dict[str, Packed] = {}
-        self._waiting: deque[_Ask] = deque()
-        self._over: deque[Slots] = deque()
-        self._held: dict[bytes, tuple[Slots, float]] = {}
-        self._tickets = 0
         self._sender: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -160,31 +131,12 @@ class SharedLimits:
             raise ValueError(f"{rows} rows asked; it must be 1 or more.")
         if self._store == "away":
             return await self._without_store(scopes, rows, sensitive)
-        packed = []
-        slots: Slots | None = None
-        for scope in scopes:
-            one = self._packed.get(scope.key)
-            if one is None or one.scope is not scope:
-                one = self._pack(scope)
-            packed.append(one)
-            if scope.concurrent is not None:
-                if slots is None:
-                    self._tickets += 1
-                    slots = Slots([], b"%b:%d" % (self._name.encode(), self._tickets))
-                slots.keys.append(one.key)
-        answer: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Ask(packed, rows, slots, answer))
+        answer = self._exchange.ask(scopes, rows)
         self._wake()
         try:
             return await answer
         except StoreAway:
             return await self._without_store(scopes, rows, sensitive)
-
-    def _pack(self, scope: Scope) -> Packed:
-        if len(self._packed) >= _PACKED_MOST:
-            self._packed.clear()
-        one = self._packed[scope.key] = pack(scope, self._prefix)
-        return one
 
     async def _without_store(
         self, scopes: Sequence[Scope], rows: int, sensitive: bool
@@ -209,82 +161,23 @@ class SharedLimits:
     async def _send(self) -> None:
         """Send what waits, a batch at a time, until nothing does or the store is away."""
         try:
-            while self._store == "up" and (self._waiting or self._over):
-                await self._round_trip()
+            while self._store == "up" and self._exchange.busy:
+                await self._exchange.round_trip(self._epoch)
         except Exception as error:  # whatever it is, nobody may wait for ever
             self._lost(_said(error))
         finally:
             self._sender = None
-
-    async def _round_trip(self, renew: Sequence[Slots] = ()) -> None:
-        asks = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most_at_once))]
-        over = [self._over.popleft() for _ in range(min(len(self._over), self._most_at_once))]
-        sent_us = int(self._clock() * US_PER_S)
-        leases = [*over, *renew]
-        words = batch(
-            self._sha,
-            self._epoch_key,
-            self._epoch,
-            keys=[
-                *[key for s in leases for key in s.keys],
-                *[p.key for a in asks for p in a.packed],
-            ],
-            arguments=[
-                *[bulk(s.ticket) for s in leases for _ in s.keys],
-                *[ask(a.packed, a.rows, a.slots.ticket if a.slots else b"") for a in asks],
-            ],
-            counts=(sum(len(s.keys) for s in over), sum(len(s.keys) for s in renew), len(asks)),
-            lease_us=int(self._slot_lease_s * US_PER_S),
-        )
-        try:
-            try:
-                answer = await self._link.send(words)
-            except NoScriptError:
-                await self._link.load()
-                answer = await self._link.send(words)
-            if not answer and asks:
-                raise StoreAway("it has forgotten, or another replica has to tell it what it knows")
-            self._hand_out(asks, answer, sent_us)
-        except BaseException:
-            for one in asks:
-                if not one.answer.done():
-                    one.answer.set_exception(StoreAway("no answer"))
-            raise
-
-    def _hand_out(self, asks: Sequence[_Ask], answer: bytes, sent_us: int) -> None:
-        at = 0
-        for one in asks:
-            refused, spent, at = verdict(answer, at, one.packed)
-            for packed, numbers in spent:
-                windows = dict(zip(packed.widths_us, map(int, numbers[1:]), strict=True))
-                mark = Mark(sent_us, max(0, int(numbers[0])), windows)
-                self._marks.note(packed.scope.key, mark)
-            if refused is None and one.slots is not None:
-                self._held[one.slots.ticket] = (one.slots, self._clock())
-            if not one.answer.done():
-                one.answer.set_result(refused or _granted(one.slots))
-            elif refused is None and one.slots is not None:  # whoever asked is gone
-                self._give_up(one.slots)
-
-    def _give_up(self, slots: Slots) -> None:
-        if self._held.pop(slots.ticket, None) is not None:
-            self._over.append(slots)
-            self._wake()
 
     def _lost(self, why: str) -> None:
         """Turn to local allowances and look for the store in the background."""
         if self._store != "up":
             return
         self._turn_away(why)
-        self._over.clear()  # their leases end by themselves
         self._start(self._probe())
 
     def _turn_away(self, why: str) -> None:
         self._store, self._why = "away", why
-        while self._waiting:
-            one = self._waiting.popleft()
-            if not one.answer.done():
-                one.answer.set_exception(StoreAway(why))
+        self._exchange.refuse_all(why)
 
     async def _probe(self) -> None:
         """Join the store; if it cannot be, be away and try again until it can."""
@@ -305,7 +198,7 @@ class SharedLimits:
                 self._turn_away(_said(error))
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, _PROBE_MOST_S)
-        if self._waiting or self._over:
+        if self._exchange.busy:
             self._wake()
 
     async def _upkeep(self) -> None:
@@ -323,33 +216,15 @@ class SharedLimits:
                 await self._joining.learn()
             except Exception as error:  # whatever it is, the probe looks after it
                 self._lost(_said(error))
-            now_s = self._clock()
-            old = [
-                slots
-                for slots, since_s in self._held.values()
-                if now_s - since_s >= self._slot_lease_s / 3
-            ]
-            if old and self._store == "up" and self._sender is None:
-                self._sender = asyncio.ensure_future(self._renew(old))
-
-    async def _renew(self, slots: list[Slots]) -> None:
-        try:
-            await self._round_trip(slots)
-            now_s = self._clock()
-            for one in slots:
-                if one.ticket in self._held:
-                    self._held[one.ticket] = (one, now_s)
-        except Exception as error:  # whatever it is, nobody may wait for ever
-            self._lost(_said(error))
-        finally:
-            self._sender = None
-        if self._waiting or self._over:
-            self._wake()
+            self._exchange.renew_old()
+            if self._exchange.busy:
+                self._wake()
 
     async def release(self, admission: Admission) -> None:
         """Say that a request is over; only concurrency comes back."""
         if isinstance(admission.ticket, Slots):
-            self._give_up(admission.ticket)
+            self._exchange.give_up(admission.ticket)
+            self._wake()
         elif isinstance(admission.ticket, Ticket):
             give_back(admission.ticket)
 
@@ -385,10 +260,10 @@ class SharedLimits:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._over.extend(slots for slots, _ in self._held.values())
-        if self._store == "up" and self._over:
-            with suppress(StoreAway):  # else their leases end by themselves
-                await self._round_trip()
+        self._exchange.give_all_up()
+        with suppress(StoreAway):  # else their leases end by themselves
+            while self._store == "up" and self._exchange.busy:
+                await self._exchange.round_trip(self._epoch)
         self._turn_away("closed")
         await self._link.drop()
         try:
@@ -399,7 +274,3 @@ class SharedLimits:
 
 def _said(error: Exception) -> str:
     return str(error) if isinstance(error, StoreAway) else repr(error)
-
-
-def _granted(slots: Slots | None) -> Admission:
-    return GRANTED if slots is None else Admission(granted=True, ticket=slots)
