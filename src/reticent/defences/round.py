@@ -1,15 +1,18 @@
 """Keep a few decimals."""
 
 from dataclasses import dataclass
+from math import isinf
 from typing import ClassVar
 
 import numpy as np
 
 from reticent.core import Answer, Channel, Floats
+from reticent.core.answers import FEW
 from reticent.defences._settings import whole
 from reticent.defences.base import Keyed
 
 MOST_DIGITS = 15
+_WHOLE = 2.0**52  # from here on every float is a whole number
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,26 @@ class Round:
         )
 
     def _rounded(self, numbers: Floats) -> Floats:
+        if numbers.size <= FEW:
+            rounded_few = [_rounded_one(v, self.digits) for v in numbers.ravel().tolist()]
+            return np.array(rounded_few, dtype=np.float64).reshape(numbers.shape)
         with np.errstate(over="ignore"):  # numpy scales by 10^digits: huge values overflow there
             rounded = np.round(numbers, self.digits) + 0.0
         # A value too big to be scaled has no decimals to lose.
         return np.where(np.isfinite(numbers) & ~np.isfinite(rounded), numbers, rounded)
+
+
+def _rounded_one(number: float, digits: int) -> float:
+    """Return what numpy makes of one number, step for step: scale, round half to even, scale back.
+
+    >>> _rounded_one(0.285, 2), _rounded_one(25.0, -1), _rounded_one(-0.4, 0)
+    (0.28, 20.0, 0.0)
+    """
+    unit = 10.0 ** abs(digits)
+    scaled = number * unit if digits >= 0 else number / unit
+    if -_WHOLE < scaled < _WHOLE:
+        scaled = float(round(scaled))
+    rounded = scaled / unit if digits >= 0 else scaled * unit
+    if isinf(rounded) and not isinf(number):
+        return number
+    return rounded + 0.0

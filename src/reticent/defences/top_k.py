@@ -1,11 +1,13 @@
 """Show the best few classes."""
 
 from dataclasses import dataclass
+from math import nan
 from typing import ClassVar
 
 import numpy as np
 
 from reticent.core import Answer, Channel
+from reticent.core.answers import FEW
 from reticent.defences._settings import refuse_values, whole
 from reticent.defences.base import Keyed
 
@@ -43,7 +45,20 @@ class TopK:
         refuse_values(self.kind, answer)
         if answer.scores is None:
             return answer
+        if answer.scores.size <= FEW:
+            rows = answer.scores.tolist()
+            if not any(v != v for row in rows for v in row):  # NaN has no place in an order
+                few = [_best_of(row, self.k) for row in rows]
+                return Answer(labels=answer.labels, scores=np.array(few).reshape(len(rows), -1))
         best = np.argsort(-answer.scores, axis=1, kind="stable")[:, : self.k]  # NaN sorts last
         shown = np.full_like(answer.scores, np.nan)
         np.put_along_axis(shown, best, np.take_along_axis(answer.scores, best, axis=1), axis=1)
         return Answer(labels=answer.labels, scores=shown)
+
+
+def _best_of(row: list[float], k: int) -> list[float]:
+    """Return a row with NaN for all but its `k` highest numbers, the earlier of equals first."""
+    shown = [nan] * len(row)
+    for i in sorted(range(len(row)), key=row.__getitem__, reverse=True)[:k]:
+        shown[i] = row[i]
+    return shown
