@@ -19,8 +19,14 @@ def guard(
             "--demo", help="Bring up a real model server, and a guard before it, to look at."
         ),
     ] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="With --demo: do not open the dashboard.")
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Read the configuration, say what it means, and end.")
+    ] = False,
+    password: Annotated[
+        bool, typer.Option("--password", help="Print the operators' password, and end.")
     ] = False,
 ) -> None:
     """Enforce the audited policy in front of model servers.
@@ -35,7 +41,7 @@ def guard(
     if demo:
         from reticent.cli.guard_demo import run_demo
 
-        run_demo()
+        run_demo(browser=not no_browser)
         return
     from reticent.config import load_guard
     from reticent.core import BadInput
@@ -46,6 +52,14 @@ def guard(
             way_out="reticent guard reticent.toml, or reticent guard --demo to look at one.",
         )
     file = load_guard(config)
+    if password:
+        import os
+
+        from reticent.guard.admin.session import operator_password
+        from reticent.guard.secrets import read_secret
+
+        typer.echo(operator_password(read_secret(file, os.environ)))
+        return
     from reticent.guard.describe import described
 
     if check:
@@ -59,5 +73,5 @@ def guard(
 
 
 def _say(parts: "Parts", callers: str, admin: str) -> None:
-    models = ", ".join(sorted({gate.model for gate in parts.pipeline.gates.by_place.values()}))
+    models = ", ".join(sorted({gate.model for gate in parts.pipeline.all_gates}))
     typer.echo(f"Guarding {models} on {callers}; operators: {admin}/dashboard", err=True)

@@ -91,7 +91,7 @@ class Parts:
 
 def publish(parts: Parts) -> None:
     """Tell the metrics which policies are in force."""
-    gates = parts.pipeline.gates.by_place.values()
+    gates = parts.pipeline.all_gates
     parts.metrics.in_force([(gate.model, gate.policy_name, gate.digest) for gate in gates])
 
 
@@ -201,7 +201,7 @@ async def _close_later(upstreams: Mapping[tuple[str, str], Upstream], wait_s: fl
 
 def _configured(parts: Parts, kind: str) -> Entry:
     """Return the journal row that says which policies are in force."""
-    gates = parts.pipeline.gates.by_place.values()
+    gates = parts.pipeline.all_gates
     policies = [
         {"tenant": g.endpoint.tenant, "model": g.model, "name": g.policy_name, "policy": g.digest}
         for g in gates
@@ -231,7 +231,7 @@ def _upstream(file: GuardFile, endpoint: Endpoint, in_process: Upstream | None) 
 
 
 def _gates(file: GuardFile, secret: bytes, upstreams: Mapping[tuple[str, str], Upstream]) -> Gates:
-    by_place: dict[tuple[str, str], Gate] = {}
+    by_place: dict[tuple[str, str], tuple[Gate, ...]] = {}
     for endpoint in file.guard.endpoint:
         gate = open_gate(
             file,
@@ -242,13 +242,14 @@ def _gates(file: GuardFile, secret: bytes, upstreams: Mapping[tuple[str, str], U
             upstream=upstreams[endpoint.tenant, endpoint.model],
         )
         place = (endpoint.tenant, gate.path)
-        if place in by_place:
+        there = by_place.get(place, ())
+        if there and not (gate.names_model and there[0].names_model):
             raise BadInput(
-                f"Endpoints {by_place[place].model!r} and {endpoint.model!r} of tenant "
+                f"Endpoints {there[0].model!r} and {endpoint.model!r} of tenant "
                 f"{endpoint.tenant!r} are both at {gate.path}.",
                 way_out="Give one of them another path, or a tenant of its own.",
             )
-        by_place[place] = gate
+        by_place[place] = (*there, gate)
     return Gates(
         by_place=by_place,
         body_bytes=file.guard.max_body_bytes,

@@ -91,6 +91,11 @@ class Gate:
         return cast("TextProtocol", self.protocol)
 
     @property
+    def names_model(self) -> bool:
+        """Return whether the body of a question names its model, so that models share a path."""
+        return self.protocol.kind.startswith("openai-")
+
+    @property
     def model(self) -> str:
         """Return the model's name."""
         return self.endpoint.model

@@ -2,8 +2,10 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import orjson
 
 from reticent.core import BadAnswer, BadInput, BadPolicy
 from reticent.guard import refusals
@@ -38,13 +40,14 @@ class Gates:
     """The endpoints in force; replaced as a whole when the configuration is read again.
 
     Attributes:
-        by_place: (tenant, path) -> gate.
+        by_place: (tenant, path) -> the gates there: several where a protocol has one path for all
+            models, and names the model in the body.
         body_bytes: longest request body.
         body_timeout_s: longest wait for it.
         keep_inputs: journal the inputs themselves.
     """
 
-    by_place: Mapping[tuple[str, str], Gate]
+    by_place: Mapping[tuple[str, str], tuple[Gate, ...]]
     body_bytes: int
     body_timeout_s: float
     keep_inputs: bool = False
@@ -152,6 +155,11 @@ class Pipeline:
             if passage.admission is not None and passage.admission.granted:
                 await self.limits.release(passage.admission)
 
+    @property
+    def all_gates(self) -> list[Gate]:
+        """Return every gate in force."""
+        return [gate for place in self.gates.by_place.values() for gate in place]
+
     async def _answered(self, passage: _Passage, query: bytes, receive: Receive) -> Reply:
         gates = self.gates
         caller = self.identity.identify(passage.headers, passage.address, self.wall())
@@ -159,15 +167,21 @@ class Pipeline:
             raise refusals.unauthenticated()
         passage.caller = caller
         passage.address = self.identity.address_of(passage.headers, passage.address)
-        gate = gates.by_place.get((caller.tenant, passage.path))
-        if gate is None or not caller.may_ask(gate.model) or passage.method != "POST":
+        granted = [
+            gate
+            for gate in gates.by_place.get((caller.tenant, passage.path), ())
+            if caller.may_ask(gate.model)
+        ]
+        if not granted or passage.method != "POST":
             raise refusals.nothing_here()
-        passage.gate = gate
+        if len(granted) == 1:
+            passage.gate = granted[0]
         if query:
             raise refusals.unreadable("A query string is not taken here.")
         body = await read_body(
             receive, passage.headers, longest=gates.body_bytes, timeout_s=gates.body_timeout_s
         )
+        gate = passage.gate = granted[0] if len(granted) == 1 else _named_in(body, granted)
         question = self._question(gate, passage, body)
         passage.question = question
         await self._admit(passage, gate, caller, question)
@@ -307,6 +321,18 @@ class Pipeline:
         grid_s = gate.policy.time_grid_s
         taken_s = self.clock() - passage.started_s
         await asyncio.sleep(math.ceil(taken_s / grid_s) * grid_s - taken_s)
+
+
+def _named_in(body: bytes, gates: Sequence[Gate]) -> Gate:
+    """Return the gate of the model that a body names; its protocol checks the body itself."""
+    try:
+        named = orjson.loads(body).get("model")
+    except (ValueError, AttributeError) as error:
+        raise refusals.unreadable() from error
+    for gate in gates:
+        if gate.model == named:
+            return gate
+    raise refusals.nothing_here()
 
 
 def _no_reply(error: UpstreamError) -> Refused:

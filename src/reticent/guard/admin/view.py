@@ -104,7 +104,7 @@ class Gathering:
         """Return what there is to see now."""
         parts, now_s = self.parts, self.wall()
         gates = sorted(
-            parts.pipeline.gates.by_place.values(), key=lambda g: (g.endpoint.tenant, g.model)
+            parts.pipeline.all_gates, key=lambda g: (g.endpoint.tenant, g.model)
         )
         file = parts.file
         record = await asyncio.to_thread(
