@@ -425,6 +425,24 @@ def test_an_endpoint_gives_the_figures_of_its_model_under_its_policy(folder, ste
     assert figures(live) == figures(local)
 
 
+def test_what_an_endpoint_answers_is_part_of_its_name(folder):
+    """So that figures kept from an earlier run are not taken for those of another policy."""
+    kind = fitted(max_leaf_nodes=30)
+    policy = [Policy()]
+
+    def answer(request, headers):
+        return endpoint(kind, policy=policy[0])(request, headers)
+
+    def digest() -> str:
+        data = TWO_FILES + f"\nfeatures = {FEATURES}"
+        return configured(folder, model=LIVE.format(url=url), data=data).model_digest
+
+    with served(answer) as url:
+        first, again = digest(), digest()
+        policy[0] = Policy((HardLabel(),))
+        assert first == again != digest()
+
+
 def test_an_endpoint_with_values_is_audited(folder):
     kind = fitted(DecisionTreeRegressor, max_leaf_nodes=30)
     with served(endpoint(kind, policy=Policy(), regress=True)) as url:

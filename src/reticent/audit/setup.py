@@ -19,7 +19,7 @@ from reticent.audit.experiment import (
 from reticent.audit.store import key_of
 from reticent.audit.trainer import trainer_for
 from reticent.config import Config
-from reticent.core import BadInput, Channel, Column, Domain, Inputs, Population
+from reticent.core import Answer, BadInput, Channel, Column, Domain, Inputs, Population
 from reticent.policy import Policy
 from reticent.targets._raw import guarded
 from reticent.targets.base import Target
@@ -320,7 +320,9 @@ def _read_all(
     """Return the model, both sides, the model's input columns, and the exact model's name."""
     if config.model.reached_by in ("function", "replay", "http"):
         members, non_members, features = _sides(config, ())
-        return load_asked(config, features, members), members, non_members, features, _name(config)
+        target = load_asked(config, features, members)
+        name = _name(config, target, members[features])
+        return target, members, non_members, features, name
     path = config.base / (config.model.path or "")
     target = load_model(path, trust=trust, name=config.model.title)
     members, non_members, features = _sides(config, target.columns)
@@ -410,13 +412,22 @@ def _endpoint(config: Config, features: Sequence[str], rows: "pd.DataFrame") -> 
     )
 
 
+def _plain(answer: Answer) -> list[Any]:
+    parts = (answer.labels, answer.scores, answer.values)
+    return [None if part is None else np.nan_to_num(part, nan=-1.0).tolist() for part in parts]
+
+
 def _outcomes(column: "pd.Series[Any]") -> tuple[object, ...]:
     """Return the class values that the data hold, in order."""
     return tuple(np.unique(column.dropna().to_numpy()).tolist())
 
 
-def _name(config: Config) -> str:
-    """Return the name of a model that is no estimator's file."""
+def _name(config: Config, target: Target, rows: "pd.DataFrame") -> str:
+    """Return the name of a model that is no estimator's file.
+
+    What an endpoint answers is part of its name: behind the same URL there may be another model
+    tomorrow, or another policy before it, and figures that were kept are not its own then.
+    """
     if config.model.reached_by == "http":
         model = config.model
         return key_of(
@@ -425,6 +436,9 @@ def _name(config: Config) -> str:
             served_as=model.served_as,
             version=model.version,
             classes=model.classes,
+            outputs=model.outputs,
+            settings=model.settings,
+            said=_plain(target.answer(rows.head(3))),
         )
     if config.model.reached_by == "replay":
         return model_digest(config.base / (config.model.path or ""))
