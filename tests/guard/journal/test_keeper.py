@@ -186,9 +186,29 @@ def test_two_cannot_erase_at_once(path: Path, keys: JournalKeys, clock: Clock) -
 def test_a_plain_update_would_leave_words_behind(
     path: Path, keys: JournalKeys, clock: Clock
 ) -> None:
-    """Why the text is overwritten in its place: the test above can fail."""
+    """Without overwriting, neither in its place nor by secure_delete: the tests above can fail."""
     asyncio.run(fill(path, keys, clock, 900))
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE guard_rows SET payload = '' WHERE payload LIKE '%\"ann\"%'")
     connection.close()
     assert b"ann" in bytes_of(path)
+
+
+def test_nothing_is_left_when_one_after_the_other_is_forgotten(
+    path: Path, keys: JournalKeys, clock: Clock
+) -> None:
+    """Rows that moved when others went would leave copies in the unused parts of pages."""
+
+    async def use() -> None:
+        journal = sqlite_journal(path, keys, clock=clock)
+        for i in range(1_500):
+            who = f"person-{i * 7919 % 10}"
+            told = entry(i, identity=who, detail={"words": f"<{who}>" * (i * 31 % 60)})
+            await journal.append(told, durable=False)
+        await journal.close()
+
+    asyncio.run(use())
+    for number in range(10):
+        forget(path, keys, f"person-{number}", most_rows=40)
+        assert f"person-{number}".encode() not in bytes_of(path)
+    assert not problems(path, keys)

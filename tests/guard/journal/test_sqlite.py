@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from reticent.core import BadInput
 from reticent.guard.journal.chain import entry_of
 from reticent.guard.journal.keys import JournalKeys, journal_keys
 from reticent.guard.journal.sqlite import GUARD, SqliteStore, sqlite_journal
+from reticent.guard.journal.writer import ChainedJournal
 from reticent.guard.types import JournalDown
 
 from .conftest import entry
@@ -165,3 +167,23 @@ def _wal_commits(path: Path) -> int:
     page = int.from_bytes(wal[8:12], "big")
     frames = range(32, len(wal), 24 + page)
     return sum(int.from_bytes(wal[at + 4 : at + 8], "big") > 0 for at in frames)
+
+
+@pytest.mark.parametrize(("durable", "synchronous"), [(True, 2), (False, 1)])
+def test_a_durable_row_waits_for_the_disk_and_others_do_not(
+    path: Path, keys: JournalKeys, durable: bool, synchronous: int
+) -> None:
+    """2 is FULL: SQLite calls fsync in every commit; 1 is NORMAL: at checkpoints alone."""
+    store = SqliteStore(path)
+
+    async def use() -> None:
+        journal = ChainedJournal(store, keys, GUARD, clock=lambda: 0.0)
+        await journal.append(entry(1), durable=durable)
+        until_s = time.monotonic() + 10
+        while journal.head.length < 1 and time.monotonic() < until_s:
+            await asyncio.sleep(0.001)
+        assert store._connection is not None
+        assert store._connection.execute("PRAGMA synchronous").fetchone() == (synchronous,)
+        await journal.close()
+
+    asyncio.run(use())

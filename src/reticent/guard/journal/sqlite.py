@@ -42,8 +42,9 @@ class SqliteStore:
     """Rows of two chains, the guard's and the keeper's, in one file; see `Store`.
 
     Each chain has one table and grows at its end only, and an erased text is overwritten in its
-    place by as many zero bytes. So no copy of a text is ever left in a page's unused part, and
-    once the write-ahead log is folded in and emptied (`scrub`), the file holds it no more.
+    place by as many zero bytes, so rows need not move; what SQLite itself frees, it overwrites
+    too (secure_delete). Once the write-ahead log is folded in and emptied (`scrub`), the file
+    holds the text no more.
     """
 
     def __init__(self, path: Path) -> None:
@@ -102,7 +103,7 @@ class SqliteStore:
         with self._away():
             connection = self._writing()
             if compact:
-                # Rows now move between pages, which leaves copies of others' texts behind until
+                # Rows now move between pages, and might leave copies of others' texts behind until
                 # all pages are written anew; `user_version` remembers that over a crash.
                 connection.executescript(
                     "BEGIN IMMEDIATE; PRAGMA user_version = 1;"
