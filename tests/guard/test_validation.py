@@ -43,6 +43,7 @@ WORD = Input(name="word", kind="text", longest=5)
 JOB = Input(name="job", kind="text", values=("clerk", "nurse"))
 FLAG = Input(name="flag", kind="boolean")
 GRADE = Input(name="grade", values=(1, 2.5))
+WIDE = Input(name="wide", kind="integer", low=-1e300, high=1e300)
 GAP = Input(name="gap", low=0.0, missing=True)
 
 TAKEN = [
@@ -50,7 +51,7 @@ TAKEN = [
     (ANY, 1.7976931348623157e308), (ANY, 2**53), (ANY, 2**80), (ANY, -(2**53)),
     (COUNT, 3), (COUNT, 3.0), (ID, 2**63 - 1), (ID, -(2**63)), (ID, 2**53 + 1),
     (WORD, ""), (WORD, "héllo"), (WORD, "e\u0301"), (WORD, "👩‍🔬"), (JOB, "nurse"),
-    (FLAG, True), (GRADE, 1), (GRADE, 1.0), (GRADE, 2.5), (GAP, None), (GAP, 1.0),
+    (FLAG, True), (GRADE, 1), (GRADE, 1.0), (GRADE, 2.5), (GAP, None), (GAP, 1.0), (WIDE, 1),
 ]  # fmt: skip
 REFUSED = [
     (AGE, -1e-9), (AGE, 120.00000000000001), (AGE, math.nan), (AGE, math.inf), (AGE, -math.inf),
@@ -64,6 +65,7 @@ REFUSED = [
     (WORD, 5), (WORD, None), (WORD, b"abc"), (JOB, "Nurse"), (JOB, "nurse "), (JOB, 1),
     (FLAG, 1), (FLAG, 0.0), (FLAG, "true"), (FLAG, None),
     (GRADE, True), (GRADE, 2), (GRADE, "1"), (GAP, math.nan), (GAP, -1.0), (GAP, "null"),
+    (JOB, None), (GRADE, None), (WIDE, 2**63), (WIDE, -(2**63) - 1),
 ]  # fmt: skip
 
 

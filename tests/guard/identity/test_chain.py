@@ -138,6 +138,8 @@ def test_headers_of_a_proxy_from_elsewhere_neither_help_nor_harm(place: Place) -
         {"authorization": "Bearer "},
         {"authorization": "Basic Ym9iOmJvYg=="},
         {"authorization": "Negotiate abc"},
+        {"authorization": f"Token {TOKEN}"},
+        {"authorization": f"Basic {TOKEN}"},
         {"cookie": f"token={TOKEN}"},
         {"x-api-key": TOKEN},  # only keys go there
         {"authorization": TOKEN},

@@ -187,6 +187,7 @@ ATTACKS: dict[str, str] = {
     "not yet": signed(rsa(), "RS256", nbf=NOW_S + 31),
     "not before NaN": signed(rsa(), "RS256", nbf=math.nan),
     "not before text": signed(rsa(), "RS256", nbf="0"),
+    "not before true": signed(rsa(), "RS256", nbf=True),
     "issued in the future": signed(rsa(), "RS256", iat=NOW_S + 31),
     "bound to another key": signed(rsa(), "RS256", cnf={"jkt": "x"}),
     "no subject": signed(rsa(), "RS256", sub=...),

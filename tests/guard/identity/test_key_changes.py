@@ -1,6 +1,7 @@
 import os
 import secrets
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from guard.identity.clock import Clock
 from reticent.core import BadInput
 from reticent.guard.identity.key_changes import KeyChanges, is_name
 from reticent.guard.identity.key_sqlite import SqliteKeys
-from reticent.guard.identity.key_store import Database, KeyRecord
+from reticent.guard.identity.key_store import Database, KeyRecord, KeyTable
 from reticent.guard.identity.key_text import id_of
 
 SECRET = bytes(range(100, 132))
@@ -197,6 +198,19 @@ def test_a_failed_change_leaves_nothing_behind(changes: KeyChanges, database: Da
     with pytest.raises(OSError, match="entropy"):
         torn.rotate(key_id, grace_s=1)
     assert changes.list() == before
+
+
+def test_a_transaction_that_raises_keeps_nothing(changes: KeyChanges, database: Database) -> None:
+    record = issue(changes).record
+
+    def torn() -> None:
+        with database.writing() as execute:
+            KeyTable(execute).end(replace(record, revoked_s=1.0))
+            raise ValueError("torn")
+
+    with pytest.raises(ValueError, match="torn"):
+        torn()
+    assert changes.list() == (record,)
 
 
 def test_entries_name_nobody(changes: KeyChanges) -> None:
