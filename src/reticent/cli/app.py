@@ -16,14 +16,17 @@ from reticent.cli.audit import audit
 from reticent.cli.demo import demo
 from reticent.cli.exits import ExitCode, complain, is_unread, let_go
 from reticent.cli.explain import explain
+from reticent.cli.guard import guard
 from reticent.cli.init import init
 from reticent.cli.journal import journal
 from reticent.cli.keys import keys
+from reticent.cli.probe import probe
+from reticent.cli.protocols import protocols
 from reticent.cli.report import report
 from reticent.cli.schema import schema
 from reticent.cli.verify import verify
 
-COMMANDS = (init, audit, demo, report, verify, explain, attacks, schema)
+COMMANDS = (init, audit, demo, report, verify, explain, attacks, schema, guard, probe, protocols)
 #: Commands with commands of their own; each returns its group.
 GROUPS = (keys, journal)
 

@@ -37,8 +37,8 @@ def _endpoint(file: GuardFile, endpoint: Endpoint) -> list[str]:
         f"  policy {name}: {', '.join(d.kind for d in policy.defences) or 'none'}; "
         f"digest {policy.digest}",
         f"  callers see {'/'.join(sorted(c.name or '' for c in channels)).lower() or 'nothing'}",
-        f"  an identity may ask {_plain(identity.rows_per_minute)} rows a minute, "
-        f"{identity.burst_rows} at once, {_plain(identity.lifetime_rows)} ever",
+        f"  an identity may ask {identity.rows_per_minute:g} rows a minute, "
+        f"{identity.burst_rows} at once, {_ever(identity.lifetime_rows)}",
     ]
 
 
@@ -46,5 +46,5 @@ def _where(store: str) -> str:
     return "this process" if store == "memory" else store.partition("://")[0]
 
 
-def _plain(number: float | None) -> str:
-    return "any number of" if number is None else f"{number:g}"
+def _ever(rows: int | None) -> str:
+    return "without a lifetime budget" if rows is None else f"{rows:,} ever"
