@@ -25,6 +25,7 @@ from reticent.protocols.base import (
     WireResponse,
 )
 
+_PATH = "/invocations"
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _ERRORS = {
     400: "BAD_REQUEST",
@@ -56,7 +57,7 @@ class Mlflow:
         known_settings(interface, ("form", "scores"), kind=self.kind)
         setting(interface, "form", ("", *_FORMS), default="")
         setting(interface, "scores", ("all", "second"), default="all")
-        return interface.path or "/invocations"
+        return interface.path or _PATH
 
     def read_question(self, request: WireRequest, interface: Interface) -> Question:
         """Return the rows of whichever form came; raises BadQuestion."""
@@ -86,7 +87,7 @@ class Mlflow:
             found = [dict(zip(columns, row, strict=True)) for row in rows]
         else:
             found = cells
-        return WireRequest(method="POST", path=self.path(interface), body=write({form: found}))
+        return WireRequest(method="POST", path=interface.path or _PATH, body=write({form: found}))
 
     def read_answer(
         self, response: WireResponse, question: Question, interface: Interface

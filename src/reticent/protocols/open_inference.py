@@ -72,8 +72,7 @@ class OpenInference:
         text_setting(interface, "input")
         setting(interface, "datatype", ("", *DATATYPES), default="")
         setting(interface, "scores", ("all", "second"), default="all")
-        version = "/versions/{version}" if interface.version else ""
-        return model_path(f"/v2/models/{{model}}{version}/infer", interface)
+        return _path(interface)
 
     def read_question(self, request: WireRequest, interface: Interface) -> Question:
         """Return the rows of one tensor, or of one tensor a column; raises BadQuestion."""
@@ -111,7 +110,7 @@ class OpenInference:
             body["inputs"] = [as_tensor(question, interface)]
         if wanted:
             body["outputs"] = [{"name": name} for name in wanted]
-        return WireRequest(method="POST", path=self.path(interface), body=write(body))
+        return WireRequest(method="POST", path=_path(interface), body=write(body))
 
     def read_answer(
         self, response: WireResponse, question: Question, interface: Interface
@@ -157,6 +156,11 @@ class OpenInference:
     def write_refusal(self, status: int, message: str) -> bytes:
         """Return an error object."""
         return write({"error": message})
+
+
+def _path(interface: Interface) -> str:
+    version = "/versions/{version}" if interface.version else ""
+    return model_path(f"/v2/models/{{model}}{version}/infer", interface)
 
 
 def _outputs(found: Any, interface: Interface) -> tuple[str, ...]:

@@ -59,8 +59,7 @@ class TensorFlowServing:
         text_setting(interface, "input")
         setting(interface, "rows", ("lists", "objects"), default="lists")
         setting(interface, "scores", ("all", "second"), default="all")
-        version = "/versions/{version}" if interface.version else ""
-        return model_path(f"/v1/models/{{model}}{version}:predict", interface)
+        return _path(interface)
 
     def read_question(self, request: WireRequest, interface: Interface) -> Question:
         """Return the rows of `instances`, or of `inputs`; raises BadQuestion."""
@@ -94,7 +93,7 @@ class TensorFlowServing:
             body["instances"] = [dict(zip(interface.columns, row, strict=True)) for row in cells]
         else:
             body["instances"] = [{name: row} for row in cells] if name else cells
-        return WireRequest(method="POST", path=self.path(interface), body=write(body))
+        return WireRequest(method="POST", path=_path(interface), body=write(body))
 
     def read_answer(
         self, response: WireResponse, question: Question, interface: Interface
@@ -123,6 +122,11 @@ class TensorFlowServing:
     def write_refusal(self, status: int, message: str) -> bytes:
         """Return an error object."""
         return write({"error": message})
+
+
+def _path(interface: Interface) -> str:
+    version = "/versions/{version}" if interface.version else ""
+    return model_path(f"/v1/models/{{model}}{version}:predict", interface)
 
 
 def _by_row(cells: Any, interface: Interface) -> Any:
