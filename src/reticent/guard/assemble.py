@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reticent.config import GuardFile
 from reticent.config.guard import Endpoint
@@ -27,8 +27,22 @@ from reticent.guard.upstream import HttpUpstream, Upstream
 from reticent.guard.validation import Validator
 from reticent.guard.watching import Watching
 
+if TYPE_CHECKING:  # an extra of its own
+    from reticent.guard.tracing import Tracer
+
 #: Settings that only a new start can change: what is open stays open.
-FIXED = ("listen", "admin", "state", "secret_env", "store", "replicas", "journal", "jwt", "proxy")
+FIXED = (
+    "listen",
+    "admin",
+    "state",
+    "secret_env",
+    "store",
+    "replicas",
+    "journal",
+    "jwt",
+    "proxy",
+    "traces",
+)
 
 _log = logging.getLogger("reticent.guard")
 
@@ -142,6 +156,7 @@ async def open_parts(
             network=_network(secret),
             wall=wall,
             clock=clock,
+            tracer=_tracer(file, stack),
         )
         parts = Parts(
             file=file,
@@ -165,6 +180,21 @@ async def open_parts(
         stack.push_async_callback(_close_now, parts)
         parts.stack = stack.pop_all()
         return parts
+
+
+def _tracer(file: GuardFile, stack: AsyncExitStack) -> "Tracer | None":
+    if file.guard.traces is None:
+        return None
+    try:
+        from reticent.guard.tracing import open_tracer
+    except ImportError as error:
+        raise BadInput(
+            f"guard.traces is set, and {error.name} is not installed.",
+            way_out="pip install 'reticent[guard-tracing]'",
+        ) from error
+    tracer = open_tracer(file.guard.traces)
+    stack.push_async_callback(asyncio.to_thread, tracer.close)
+    return tracer
 
 
 def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

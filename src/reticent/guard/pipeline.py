@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -30,6 +31,9 @@ from reticent.guard.upstream.errors import UpstreamBad, UpstreamError, UpstreamS
 from reticent.guard.validation import OUTSIDE, TOO_MANY_ROWS
 from reticent.guard.watching import Watching
 from reticent.protocols import BadQuestion, BadReply, Question, WireRequest
+
+if TYPE_CHECKING:  # an extra of its own
+    from reticent.guard.tracing import Tracer
 
 JSON = "application/json"
 LONGEST_RETRY_S = 86_400.0
@@ -88,6 +92,7 @@ class _Passage:
     question: Question | None = None
     admission: Admission | None = None
     prints: tuple[bytes, ...] = ()
+    outcome: str = "gone"
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -107,6 +112,7 @@ class Pipeline:
         network: address -> pseudonym of its range.
         wall: seconds since 1970.
         clock: seconds, monotonic.
+        tracer: where spans go; None for nowhere.
     """
 
     gates: Gates
@@ -121,6 +127,7 @@ class Pipeline:
     network: Callable[[str], str]
     wall: Callable[[], float]
     clock: Callable[[], float]
+    tracer: "Tracer | None" = None
 
     async def handle(
         self,
@@ -152,6 +159,8 @@ class Pipeline:
             return await self._refused(passage, refusals.broken())
         finally:
             self.metrics.left()
+            if self.tracer is not None:
+                self._trace(self.tracer, passage)
             if passage.admission is not None and passage.admission.granted:
                 await self.limits.release(passage.admission)
 
@@ -159,6 +168,17 @@ class Pipeline:
     def all_gates(self) -> list[Gate]:
         """Return every gate in force."""
         return [gate for place in self.gates.by_place.values() for gate in place]
+
+    def _trace(self, tracer: "Tracer", passage: _Passage) -> None:
+        gate, question = passage.gate, passage.question
+        tracer.passed(
+            model=gate.model if gate else "",
+            outcome=passage.outcome,
+            rows=question.cost if question else 0,
+            digest=gate.digest if gate else "",
+            ended_s=self.wall(),
+            taken_s=self.clock() - passage.started_s,
+        )
 
     async def _answered(self, passage: _Passage, query: bytes, receive: Receive) -> Reply:
         gates = self.gates
@@ -268,6 +288,7 @@ class Pipeline:
 
     async def _refused(self, passage: _Passage, refused: Refused) -> Reply:
         gate, caller = passage.gate, passage.caller
+        passage.outcome = refused.outcome
         model = gate.model if gate else ""
         self.metrics.count(model, refused.outcome)
         identity, token = self.who(caller) if caller else ("", "")
@@ -312,6 +333,7 @@ class Pipeline:
             detail=kept,
         )
         await self.journal.append(entry, durable=gate.durable)
+        passage.outcome = outcome
         self.activity.answered(caller.tenant, identity, gate.model, question.cost, entry.time_s)
         if self.watching.on:
             self.watching.see(entry, question.rows)
