@@ -16,7 +16,7 @@ from reticent.core import Floats, Ints
 NAME = "tumour"
 FEATURES = 10  # the means; the data set holds their errors and extremes besides
 TREES = 200
-CLEAR = 0.9
+CLEAR = 0.6
 
 
 @final
@@ -101,7 +101,7 @@ def train(*, seed: int) -> Cascade:
     centre, scale = x.mean(axis=0), x.std(axis=0)
     triage = LogisticRegression().fit((x - centre) / scale, y)
     return Cascade(
-        columns=tuple(str(name).replace(" ", "_") for name in data.feature_names[:FEATURES]),
+        columns=columns(),
         classes=tuple(map(str, data.target_names)),
         rows=x,
         labels=y,
@@ -109,8 +109,18 @@ def train(*, seed: int) -> Cascade:
         scale=scale,
         weights=triage.coef_[0],
         offset=float(triage.intercept_[0]),
-        forest=RandomForestClassifier(n_estimators=TREES, random_state=seed).fit(x, y),
+        forest=RandomForestClassifier(
+            n_estimators=TREES, min_samples_leaf=3, random_state=seed
+        ).fit(x, y),
     )
+
+
+def columns() -> tuple[str, ...]:
+    """Return the names of the inputs, in order."""
+    from sklearn.datasets import load_breast_cancer
+
+    names = load_breast_cancer().feature_names[:FEATURES]
+    return tuple(str(name).replace(" ", "_") for name in names)
 
 
 def strangers() -> tuple[Floats, Ints]:

@@ -9,9 +9,15 @@ interface only: there is no option for another.
 """
 
 import argparse
+import csv
 import hashlib
 import math
+import os
+import signal
+import sys
+import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -23,7 +29,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reticent.testing.leaky_models import NAME, Cascade, train
+from reticent.testing.leaky_models import NAME, Cascade, columns, strangers, train
 from reticent.testing.leaky_texts import (
     EMBEDDER,
     WRITER,
@@ -36,6 +42,7 @@ from reticent.testing.leaky_texts import (
 
 SEED = 1993
 MOST_TOKENS = 64
+SAMPLE_ROWS = 60
 
 
 @final
@@ -232,14 +239,37 @@ def _scored(pair: tuple[str, float]) -> dict[str, Any]:
     return {"token": word, "logprob": logprob, "bytes": list(word.encode())}
 
 
+def write_sample(path: Path) -> None:
+    """Write rows that the model was not fitted to, as a CSV file for the probe."""
+    rows, labels = strangers()
+    # In turn, so that the first few rows bring both answers.
+    order = np.argsort([np.cumsum(labels == label)[i] for i, label in enumerate(labels)])
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns())
+        writer.writerows(rows[order][:SAMPLE_ROWS].tolist())
+
+
+def _end_with_stdin() -> None:
+    """End this process when whoever started it closes our standard input, or dies."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def main() -> None:
     """Serve until stopped."""
     import uvicorn
 
     parser = argparse.ArgumentParser(description="A model server that gives everything away.")
     parser.add_argument("--port", type=int, default=9000)
-    port = parser.parse_args().port
-    uvicorn.run(application(), host="127.0.0.1", port=port, log_level="critical")
+    parser.add_argument("--sample", type=Path, help="write rows to ask about into this CSV file")
+    parser.add_argument("--end-with-stdin", action="store_true", help="end when stdin is closed")
+    given = parser.parse_args()
+    if given.sample is not None:
+        write_sample(given.sample)
+    if given.end_with_stdin:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
+    uvicorn.run(application(), host="127.0.0.1", port=given.port, log_level="critical")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from reticent.probe.excerpts import evidence_of
 from reticent.probe.surface import Route
 from reticent.stats.permutation import permutation_auc_p
 
-ROWS_A_SIDE = 10
+ROWS_A_SIDE = 12
 MOST_LOOKED_AT = 40
-ROUNDS = 4
+ROUNDS = 3
 SHUFFLES = 19_999
 #: With fewer rows a side no order of them is rarer than the declared error: C(12, 6) = 924.
 LEAST_A_SIDE = 7

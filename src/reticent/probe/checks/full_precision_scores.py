@@ -11,7 +11,7 @@ from reticent.probe.base import Result, Scene, names, not_run
 from reticent.probe.excerpts import evidence_of
 
 MOST_DECIMALS = 4
-ROWS = 3
+ROWS = 6
 
 
 @final
