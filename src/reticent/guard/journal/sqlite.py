@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from itertools import chain as joined
 from pathlib import Path
 from typing import Any, final
@@ -22,7 +23,7 @@ _PAGE_ROWS = 2_000
 _PATIENCE_MS = 3_000
 _PAGE_BYTES = 8_192
 _LOG_PAGES = 2_000
-_ROWS_AT_ONCE = 32  # in one statement: fewer turns with the interpreter's lock
+_ROWS_AT_ONCE = 64  # in one statement: fewer turns with the interpreter's lock
 _COLUMNS = "sequence, payload, salt, commitment, link, erased"
 _TABLES = "".join(
     f"""
@@ -52,6 +53,7 @@ class SqliteStore:
         self._connection: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         self._lock: sqlite3.Connection | None = None
+        self._synchronous: bool | None = None  # whether commits wait for the disk; None: not said
 
     def open(self, chain: str) -> Head | None:
         if chain not in _CHAINS:
@@ -64,6 +66,7 @@ class SqliteStore:
         self._take_hold(chain)
         with self._away():
             self._connection = connection = _connected(self._path, "rw")
+            self._synchronous = None
             _check(connection, self._path)
             connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -196,7 +199,9 @@ class SqliteStore:
     def _transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
         with self._away():
             connection = self._writing()
-            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            if self._synchronous is not durable:
+                connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._synchronous = durable
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
@@ -253,7 +258,7 @@ def _connected(path: Path, mode: str) -> sqlite3.Connection:
         timeout=_PATIENCE_MS / 1000,
         isolation_level=None,
         check_same_thread=False,
-        cached_statements=32,
+        cached_statements=4 * _ROWS_AT_ONCE,  # one for each number of rows, of each chain
     )
     return connection
 
@@ -274,17 +279,21 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 def _insert(
     connection: sqlite3.Connection, chain: str, rows: Sequence[Row], checkpoint: Checkpoint | None
 ) -> None:
-    into = f"INSERT INTO {_known(chain)}_rows VALUES "
-    whole = len(rows) - len(rows) % _ROWS_AT_ONCE
-    for i in range(0, whole, _ROWS_AT_ONCE):
-        cells = list(joined.from_iterable(rows[i : i + _ROWS_AT_ONCE]))
-        connection.execute(into + ", ".join(["(?, ?, ?, ?, ?, ?)"] * _ROWS_AT_ONCE), cells)
-    connection.executemany(into + "(?, ?, ?, ?, ?, ?)", rows[whole:])
+    # Every statement lets go of the interpreter's lock, and the event loop may take long to give it
+    # back; so as few of them as can be, however few the rows.
+    for i in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[i : i + _ROWS_AT_ONCE]
+        connection.execute(_inserting(chain, len(some)), list(joined.from_iterable(some)))
     if checkpoint is not None:
         connection.execute(
             f"INSERT INTO {chain}_checkpoints VALUES (?, ?)",
             (checkpoint.number, checkpoint.line()),
         )
+
+
+@lru_cache(maxsize=4 * _ROWS_AT_ONCE)
+def _inserting(chain: str, rows: int) -> str:
+    return f"INSERT INTO {_known(chain)}_rows VALUES " + ", ".join(["(?, ?, ?, ?, ?, ?)"] * rows)
 
 
 def _known(chain: str) -> str:

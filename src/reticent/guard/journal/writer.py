@@ -68,7 +68,7 @@ class ChainedJournal:
         *,
         clock: Callable[[], float],
         anchors: Path | None = None,
-        linger_s: float = 0.003,
+        linger_s: float = 0.01,
         most_waiting: int = 20_000,
         most_rows: int = 1_000,
         checkpoint_rows: int = 1_000,
