@@ -59,7 +59,7 @@ class ReticentMiddleware:
                 self._parts = await open_parts(
                     self._file,
                     environ=self._environ,
-                    in_process=AsgiUpstream(self._app),
+                    in_process=AsgiUpstream(self._app, inherited=_inherited(scope)),
                     wall=time.time,
                     clock=time.monotonic,
                 )
@@ -73,3 +73,8 @@ class ReticentMiddleware:
             await send(message)
 
         await self._app(scope, heard, said)
+
+
+def _inherited(scope: Scope) -> dict[str, Any]:
+    """Return what the application's lifespan may leave for its requests."""
+    return {"state": scope["state"]} if "state" in scope else {}

@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import uvicorn
@@ -70,8 +70,21 @@ async def serve(
     stop: asyncio.Event | None = None,
 ) -> None:
     """Do what `run` says, in the running loop; `stop` ends it as SIGTERM does."""
-    callers = _listen(file.guard.listen, "listen")
-    admin = _listen(file.guard.admin, "admin")
+    with (
+        closing(_listen(file.guard.listen, "listen")) as callers,
+        closing(_listen(file.guard.admin, "admin")) as admin,
+    ):
+        await _serve_on(callers, admin, file, environ, ready, stop or asyncio.Event())
+
+
+async def _serve_on(
+    callers: socket.socket,
+    admin: socket.socket,
+    file: GuardFile,
+    environ: Mapping[str, str],
+    ready: Callable[[Parts, str, str], None],
+    stop: asyncio.Event,
+) -> None:
     parts = await open_parts(file, environ=environ, wall=time.time, clock=time.monotonic)
     loop = asyncio.get_running_loop()
     try:
@@ -98,7 +111,7 @@ async def serve(
             )
         sweeping = asyncio.create_task(sweep(server.server_state.connections))
         telling = asyncio.create_task(_tell(server, parts, callers, admin, ready))
-        stopping = asyncio.create_task(_stop(server, stop or asyncio.Event()))
+        stopping = asyncio.create_task(_stop(server, stop))
         try:
             await server.serve(sockets=[callers, admin])
         finally:
