@@ -208,7 +208,7 @@ def test_bytes_that_come_later_end_the_connection():
                 return reply(b"poison")
             return reply(b"2")
 
-        async with rude(answer) as (server, upstream):
+        async with rude(answer, idle_s=100.0) as (server, upstream):
             assert (await upstream.send(ASK)).body == b"1"
             await until(lambda: server.lost == 1)
             assert (await upstream.send(ASK)).body == b"2"
@@ -332,9 +332,11 @@ def test_nobody_listens():
     async def main():
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
-            upstream = HttpUpstream(f"http://127.0.0.1:{sock.getsockname()[1]}")
-            with pytest.raises(UpstreamDown):
-                await upstream.send(ASK)
+            origin = f"http://127.0.0.1:{sock.getsockname()[1]}"
+            upstream = HttpUpstream(origin, connections=1, timeout_s=LATE_S)
+            for _ in range(3):
+                with pytest.raises(UpstreamDown):
+                    await upstream.send(ASK)
             await upstream.close()
 
     run(main())

@@ -159,6 +159,12 @@ def test_a_connection_that_ends_is_not_used_again(head):
     assert not reusable
 
 
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("surplus", [b"\r\n", b"x", reply(b"{}")])
+def test_nothing_is_read_after_a_reply(name, surplus):
+    assert read([GOOD[name], surplus]) == "bad"
+
+
 def test_one_reader_reads_one_reply_after_the_other():
     one = reader()
     for _ in range(2):
