@@ -58,7 +58,7 @@ from reticent.guard.secrets import read_secret
 HERE = Path(__file__).resolve().parent
 SERVING = HERE / "_serving"
 LITELLM = HERE.parent / ".bench-envs" / "litellm"
-LITELLM_REQUIREMENTS = ("litellm[proxy]",)
+LITELLM_REQUIREMENTS = ("litellm[proxy]==1.106.2",)
 PROXY_CORE, OTHER_CORE = 0, 1
 CONNECTIONS = 32
 CHAT_CONNECTIONS = 8

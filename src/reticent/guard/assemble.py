@@ -21,9 +21,16 @@ from reticent.guard.metrics import Metrics
 from reticent.guard.pipeline import Gates, Pipeline
 from reticent.guard.pseudonyms import pseudonym, pseudonyms_of
 from reticent.guard.quiet import Tally
+from reticent.guard.retention import keep_forgetting
 from reticent.guard.secrets import read_secret
 from reticent.guard.types import Caller, Entry, Journal, JournalDown, Limits
-from reticent.guard.upstream import HttpUpstream, Upstream
+from reticent.guard.upstream import (
+    Breaker,
+    BreakerSettings,
+    FusedUpstream,
+    HttpUpstream,
+    Upstream,
+)
 from reticent.guard.validation import Validator
 from reticent.guard.watching import Watching
 
@@ -91,7 +98,7 @@ class Parts:
                     f"guard.{name} has changed, which needs a new start.",
                     way_out="Put it back, or stop the guard and start it again.",
                 )
-        upstreams = _upstreams(file, self.in_process)
+        upstreams = _upstreams(file, self.in_process, self.pipeline.clock)
         gates = _gates(file, self.secret, upstreams)  # the last step that may fail
         old, self.upstreams = self.upstreams, upstreams
         self.file = file
@@ -130,11 +137,11 @@ async def open_parts(
     """
     async with AsyncExitStack() as stack:
         secret = read_secret(file, environ)
-        upstreams = _upstreams(file, in_process)
+        upstreams = _upstreams(file, in_process, clock)
         gates = _gates(file, secret, upstreams)
         metrics = Metrics()
         journal = open_journal(file.guard, file.state, secret=secret, clock=wall)
-        stack.push_async_callback(journal.close)
+        stack.push_async_callback(_close_journal, journal)
         limits = open_limits(file.guard, file.state, secret=secret, clock=wall)
         stack.push_async_callback(limits.close)
         identity = open_identity(file.guard, file.base, file.state, secret=secret, clock=wall)
@@ -175,7 +182,8 @@ async def open_parts(
         publish(parts)
         await journal.append(_configured(parts, "start"), durable=True)
         stack.push_async_callback(_last_words, parts)
-        for work in (identity.watch(journal), tally.run(), watching.run()):
+        forgetting = keep_forgetting(file.guard, file.state, secret=secret, clock=wall)
+        for work in (identity.watch(journal), tally.run(), watching.run(), forgetting):
             _in_background(stack, work)
         stack.push_async_callback(_close_now, parts)
         parts.stack = stack.pop_all()
@@ -206,6 +214,13 @@ def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> No
             await task
 
     stack.push_async_callback(end)
+
+
+async def _close_journal(journal: Journal) -> None:
+    try:
+        await journal.close()
+    except JournalDown:
+        _log.error("the journal could not be written to its end")
 
 
 async def _last_words(parts: Parts) -> None:
@@ -239,8 +254,15 @@ def _configured(parts: Parts, kind: str) -> Entry:
     return Entry(time_s=parts.pipeline.wall(), kind=kind, detail={"policies": policies})
 
 
-def _upstreams(file: GuardFile, in_process: Upstream | None) -> dict[tuple[str, str], Upstream]:
-    return {(e.tenant, e.model): _upstream(file, e, in_process) for e in file.guard.endpoint}
+def _upstreams(
+    file: GuardFile, in_process: Upstream | None, clock: Callable[[], float]
+) -> dict[tuple[str, str], Upstream]:
+    return {
+        (e.tenant, e.model): FusedUpstream(
+            _upstream(file, e, in_process), Breaker(BreakerSettings()), clock
+        )
+        for e in file.guard.endpoint
+    }
 
 
 def _upstream(file: GuardFile, endpoint: Endpoint, in_process: Upstream | None) -> Upstream:
