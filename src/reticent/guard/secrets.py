@@ -4,6 +4,8 @@ import os
 import secrets
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
@@ -13,6 +15,7 @@ from reticent.config import GuardFile
 from reticent.core import BadInput
 
 LEAST_BYTES = 32
+LEAST_DIFFERENT = 12
 FILE = "secret"
 
 
@@ -51,16 +54,32 @@ def derived(secret: bytes, purpose: str) -> bytes:
     return HKDF(hashes.SHA256(), length=32, salt=None, info=info).derive(secret)
 
 
+def is_weak(secret: bytes) -> bool:
+    """Return whether a secret is too short or too regular to be random.
+
+    Of 32 random bytes fewer than 12 are different once in 10^19 draws; bytes in equal steps
+    (0, 1, 2 ...) or repeated with a period of up to 16 are as unlikely.
+    """
+    if len(secret) < LEAST_BYTES or len(set(secret)) < LEAST_DIFFERENT:
+        return True
+    steps = {(b - a) % 256 for a, b in pairwise(secret)}
+    return len(steps) == 1 or any(secret[p:] == secret[:-p] for p in range(1, 17))
+
+
 def _make(path: Path) -> None:
+    """Put a new secret in its place, whole or not at all; one that is there already stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # somebody else was quicker: theirs holds
-        return
-    with os.fdopen(handle, "w", encoding="ascii") as out:
-        out.write(secrets.token_hex(LEAST_BYTES) + "\n")
-        out.flush()
-        os.fsync(out.fileno())
+        with os.fdopen(handle, "w", encoding="ascii") as out:
+            out.write(secrets.token_hex(LEAST_BYTES) + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+        with suppress(FileExistsError):  # somebody else was quicker: theirs holds
+            os.link(draft, path)  # unlike a rename, it never replaces
+    finally:
+        draft.unlink()
 
 
 def _checked(text: str, where: str) -> bytes:
@@ -71,7 +90,7 @@ def _checked(text: str, where: str) -> bytes:
             f"{where} does not hold a secret in hexadecimal.",
             way_out="Make one with: openssl rand -hex 32",
         ) from error
-    if len(secret) < LEAST_BYTES or len(set(secret)) < 12:
+    if is_weak(secret):
         raise BadInput(
             f"{where} holds a weak secret ({len(secret)} bytes, {len(set(secret))} different); "
             f"at least {LEAST_BYTES} random bytes are needed.",

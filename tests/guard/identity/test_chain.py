@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 import json
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from reticent.guard.identity.key_changes import KeyChanges
 from reticent.guard.pseudonyms import pseudonyms_of
 from reticent.guard.types import Caller, Entry
 
-SECRET = bytes(range(100, 132))
+SECRET = hashlib.sha256(b"a secret").digest()
 HERE, PROXY = "192.0.2.1", "10.1.0.7"
 ROOT = Path(__file__).parents[3]
 VOUCHED = {"x-client-subject": "CN=alice", "x-client-verify": "SUCCESS"}

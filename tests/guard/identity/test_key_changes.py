@@ -1,3 +1,4 @@
+import hashlib
 import os
 import secrets
 import stat
@@ -14,7 +15,7 @@ from reticent.guard.identity.key_sqlite import SqliteKeys
 from reticent.guard.identity.key_store import Database, KeyRecord, KeyTable
 from reticent.guard.identity.key_text import id_of
 
-SECRET = bytes(range(100, 132))
+SECRET = hashlib.sha256(b"a secret").digest()
 
 
 @pytest.fixture

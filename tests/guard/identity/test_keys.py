@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 import secrets
 import subprocess
 import sys
@@ -18,8 +19,8 @@ from reticent.guard.identity.key_text import EXAMPLE_KEY, keyed_hash
 from reticent.guard.identity.keys import UNSEEN_S, KeyRing
 from reticent.guard.types import Caller, Entry, JournalDown
 
-SECRET = bytes(range(100, 132))
-OTHER = bytes(range(101, 133))
+SECRET = hashlib.sha256(b"a secret").digest()
+OTHER = hashlib.sha256(b"another secret").digest()
 
 
 @pytest.fixture
@@ -126,13 +127,13 @@ def test_a_second_look_within_a_process_costs_the_first_nothing(
         "import secrets, sys, pathlib; from reticent.guard.identity.key_sqlite import SqliteKeys; "
         "from reticent.guard.identity.key_changes import KeyChanges; "
         "changes = KeyChanges(SqliteKeys(pathlib.Path(sys.argv[1])), "
-        "secret=bytes(range(100, 132)), clock=lambda: 1e6, draw=secrets.token_bytes); "
+        "secret=bytes.fromhex(sys.argv[2]), clock=lambda: 1e6, draw=secrets.token_bytes); "
         "print(changes.issue(tenant='a', identity='b', models=('m',), lifetime_s=9.0).key.text); "
         "changes.close()"
     )
     for _ in range(2):  # the one who leaves last deletes SQLite's write-ahead log
         key = subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path / "keys.sqlite")],
+            [sys.executable, "-c", code, str(tmp_path / "keys.sqlite"), SECRET.hex()],
             capture_output=True,
             text=True,
             check=True,

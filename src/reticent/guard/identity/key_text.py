@@ -11,9 +11,9 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 from reticent.core import BadInput
+from reticent.guard.secrets import is_weak
 
 PATTERN = r"\brk_[a-z2-7]{12}_[0-9A-Za-z]{49}\b"
 PREFIX = "rk_"
@@ -24,7 +24,6 @@ LENGTH = 65
 _ID_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _WHOLE = re.compile(PATTERN.replace(r"\b", ""), re.ASCII)
-LEAST_DIFFERENT = 12
 
 #: The key in our documentation. Its checksum is right; no guard ever takes it.
 EXAMPLE_KEY = "rk_examplekeyaa_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg3hvybT"
@@ -76,18 +75,6 @@ def id_of(text: str) -> str | None:
     if len(text) != LENGTH or not _WHOLE.fullmatch(text) or _checksum(text[:-6]) != text[-6:]:
         return None
     return text[len(PREFIX) : len(PREFIX) + ID_LENGTH]
-
-
-def is_weak(secret: bytes) -> bool:
-    """Return whether a secret is too short or too regular to be random.
-
-    Of 32 random bytes fewer than 12 are different once in 10^19 draws; bytes in equal steps
-    (0, 1, 2 ...) or repeated with a period of up to 16 are as unlikely.
-    """
-    if len(secret) < SECRET_BYTES or len(set(secret)) < LEAST_DIFFERENT:
-        return True
-    steps = {(b - a) % 256 for a, b in pairwise(secret)}
-    return len(steps) == 1 or any(secret[p:] == secret[:-p] for p in range(1, 17))
 
 
 def keyed_hash(pepper: bytes, text: str) -> bytes:

@@ -23,10 +23,9 @@ from reticent.guard.identity.jwt import Tokens
 from reticent.guard.identity.key_changes import KeyChanges
 from reticent.guard.identity.key_sqlite import FILE, SqliteKeys
 from reticent.guard.identity.key_store import Database
-from reticent.guard.identity.key_text import LEAST_DIFFERENT
 from reticent.guard.identity.keys import POLL_S, KeyRing
 from reticent.guard.identity.proxy import TrustedProxy
-from reticent.guard.secrets import LEAST_BYTES
+from reticent.guard.secrets import is_weak
 
 
 def open_identity(
@@ -75,7 +74,7 @@ def open_keys(guard: Guard, state: Path, *, secret: bytes) -> Database:
 
     Raises: BadInput if it cannot be used, or the secret is weak.
     """
-    if len(secret) < LEAST_BYTES or len(set(secret)) < LEAST_DIFFERENT:
+    if is_weak(secret):
         raise BadInput(
             "The guard's secret can be guessed.", way_out="Make one with: openssl rand -hex 32"
         )
