@@ -151,6 +151,11 @@ class Entry:
 class Journal(Protocol):
     """Append-only, chained; the guard's memory for investigators."""
 
+    @property
+    def down(self) -> str:
+        """Return why nothing can be kept now; "" while all is well."""
+        ...
+
     async def append(self, entry: Entry, *, durable: bool) -> None:
         """Keep an entry; with `durable`, return only when it is on disk.
 

@@ -3,7 +3,6 @@
 from typing import final
 
 from reticent.guard.assemble import Parts
-from reticent.guard.types import Entry, JournalDown
 
 PROBE = "health"
 
@@ -18,23 +17,12 @@ class Health:
     async def troubles(self) -> list[str]:
         """Return what stands in the way of answering: empty if nothing does."""
         found = []
-        if not await self._journal():
+        down = self._parts.journal.down
+        self._parts.metrics.journal(up=not down)
+        if down:
             found.append("the journal cannot be written")
         try:
             await self._parts.limits.spent(PROBE)
         except Exception:  # whatever the store's client raises: it is away
             found.append("the shared store is away")
         return found
-
-    async def _journal(self) -> bool:
-        """Return whether the journal takes a row; one is written only after it has failed."""
-        metrics = self._parts.metrics
-        if metrics.journal_is_up:
-            return True
-        try:
-            entry = Entry(time_s=self._parts.pipeline.wall(), kind=PROBE)
-            await self._parts.journal.append(entry, durable=True)
-        except JournalDown:
-            return False
-        metrics.journal(up=True)
-        return True
