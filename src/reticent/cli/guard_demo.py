@@ -127,15 +127,16 @@ def run_demo(*, browser: bool = True, out: Path = OUT / "guard-demo") -> None:
 
 
 @contextmanager
-def model_server(sample: Path) -> Iterator[str]:
+def model_server(sample: Path, *, port: int = 9000) -> Iterator[str]:
     """Run the leaky model server as a child process; gives its address.
 
     Args:
         sample: where it writes rows to ask about.
+        port: the wanted one; another is taken where it is not free.
 
     Raises: BadInput if it does not come up.
     """
-    port = free_port(9000)
+    port = free_port(port)
     command = [sys.executable, "-m", "reticent.testing.leaky_server", "--end-with-stdin"]
     child = subprocess.Popen(
         [*command, "--port", str(port), "--sample", str(sample)],
@@ -159,10 +160,15 @@ def model_server(sample: Path) -> Iterator[str]:
             child.stdin.close()
 
 
-def prepare(out: Path, upstream: str) -> Demo:
+def prepare(out: Path, upstream: str, *, ports: tuple[int, int] = (8080, 8081)) -> Demo:
     """Write the configuration, and issue a key.
 
     What the configuration declares of the inputs is what the model server tells any stranger.
+
+    Args:
+        out: the folder with the sample; the configuration and the guard's state go there, too.
+        upstream: the model server's address.
+        ports: wanted for callers and for operators; others are taken where they are not free.
 
     Raises: BadInput.
     """
@@ -172,12 +178,12 @@ def prepare(out: Path, upstream: str) -> Demo:
     from reticent.guard.types import EVERY_MODEL
 
     told = _get(f"{upstream}/v2/models/{MODEL}")["parameters"]
-    listen = free_port(8080)
+    listen = free_port(ports[0])
     path = out / "reticent.toml"
     path.write_text(
         CONFIG.format(
             listen=listen,
-            admin=free_port(8081, but=listen),
+            admin=free_port(ports[1], but=listen),
             model=MODEL,
             writer=WRITER,
             upstream=upstream,

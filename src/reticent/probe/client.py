@@ -204,6 +204,9 @@ class Client:
                     f"{self.place.url} cannot be reached ({type(error).__name__}).",
                     way_out="Start the server, or correct the URL.",
                 ) from error
+        if keyed:  # a server may echo it, and replies are evidence
+            said = said.replace(self.key.encode(), b"(the key)")
+            received = {name: v.replace(self.key, "(the key)") for name, v in received.items()}
         exchange = Exchange(
             method=method,
             path=path,
