@@ -122,11 +122,13 @@ def test_nobody_and_nothing_undeclared_is_answered(cancer, upstream, tmp_path):
     file = written(tmp_path, upstream)
     key = key_for(file)
     stranger = key_for(file, tenant="other", models=("*",), identity="stranger")
-    without = key_for(file, models=("another",), identity="colleague")
+    without = key_for(file, models=("another", "@internal"), identity="colleague")
+    by_class = key_for(file, models=("@sensitive",), identity="boss")
     with guarding(file, SECRET) as (_, callers, _admin):
         assert ask(callers, x[:1]).status == 401
         assert ask(callers, x[:1], "rk_" + "x" * 62).status == 401
         assert ask(callers, x[:1], key, headers={"x-api-key": stranger}).status == 401
+        assert ask(callers, x[:1], by_class).status == 200
         nothing = [
             ask(callers, x[:1], stranger),
             ask(callers, x[:1], without),

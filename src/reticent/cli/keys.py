@@ -31,7 +31,10 @@ def issue(
     ],
     model: Annotated[
         list[str],
-        typer.Option(help='A model that they may ask; repeat it. "*" for all of the tenant\'s.'),
+        typer.Option(
+            help='A model that they may ask; repeat it. "*" for all of the tenant\'s, @public, '
+            "@internal or @sensitive for all of a class."
+        ),
     ],
     tenant: Annotated[str, typer.Option(help="Whose models they may see at all.")] = "default",
     days: Annotated[float, typer.Option(min=0.0, help="Days until it expires.")] = 90.0,
@@ -161,13 +164,14 @@ def _changes(config: Path) -> "Iterator[tuple[GuardFile, KeyChanges]]":
 def _declared(file: "GuardFile", tenant: str, models: list[str]) -> None:
     """Raise BadInput for a grant of what is not there: it is a typing error, or a trap later."""
     from reticent.core import BadInput
+    from reticent.guard.types import CLASS_GRANTS
 
     known = {e.model for e in file.guard.endpoint if e.tenant == tenant}
     if not known:
         tenants = ", ".join(sorted({e.tenant for e in file.guard.endpoint}))
         raise BadInput(f"No endpoint is of tenant {tenant!r}.", way_out=f"Choose from {tenants}.")
     for model in models:
-        if model != "*" and model not in known:
+        if model not in ("*", *CLASS_GRANTS) and model not in known:
             raise BadInput(
                 f"Tenant {tenant!r} has no model {model!r}.",
                 way_out=f'Choose from {", ".join(sorted(known))}, or "*" for all.',

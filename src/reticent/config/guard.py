@@ -71,6 +71,9 @@ Rows = Annotated[int, Field(ge=1, le=10**12)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 Header = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 
+Grant = Annotated[
+    str, Field(pattern=r"^(\*|@(public|internal|sensitive)|[A-Za-z0-9][A-Za-z0-9_.-]{0,63})$")
+]
 Sensitivity = Literal["public", "internal", "sensitive"]
 
 
@@ -243,8 +246,11 @@ class Proxy(_Table):
         examples=["X-Forwarded-For"],
         description="Header whose last entry is the caller's address.",
     )
-    grants: dict[Named, Annotated[tuple[Slug, ...], Field(strict=False)]] = Field(
-        default_factory=dict, description="Caller -> models granted; nobody else is let in."
+    grants: dict[Named, Annotated[tuple[Grant, ...], Field(strict=False)]] = Field(
+        default_factory=dict,
+        examples=[{"CN=reports": ["credit", "@internal"]}],
+        description="Caller -> models granted: names, @public, @internal or @sensitive for all of "
+        "a class, or * for all; nobody else is let in.",
     )
     tenant: Slug = Field(default="default", description="Tenant of all these callers.")
 

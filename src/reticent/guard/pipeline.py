@@ -190,7 +190,7 @@ class Pipeline:
         granted = [
             gate
             for gate in gates.by_place.get((caller.tenant, passage.path), ())
-            if caller.may_ask(gate.model)
+            if caller.may_ask(gate.model, gate.endpoint.sensitivity)
         ]
         if not granted or passage.method != "POST":
             raise refusals.nothing_here()

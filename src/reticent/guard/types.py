@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 EVERY_MODEL = "*"
+#: Grants of all models of a sensitivity class: "@public", "@internal", "@sensitive".
+CLASS_GRANTS = frozenset(("@public", "@internal", "@sensitive"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +17,8 @@ class Caller:
         tenant: whose models they may see at all.
         identity: a stable name; several tokens can belong to one.
         token: id (never the secret) of the key, token or certificate that was shown.
-        models: the models granted; `EVERY_MODEL` grants all of the tenant's.
+        models: the models granted; `EVERY_MODEL` grants all of the tenant's, one of `CLASS_GRANTS`
+            all of the tenant's in that sensitivity class.
     """
 
     tenant: str
@@ -23,9 +26,11 @@ class Caller:
     token: str
     models: frozenset[str]
 
-    def may_ask(self, model: str) -> bool:
-        """Return whether this caller was granted a model."""
-        return model in self.models or EVERY_MODEL in self.models
+    def may_ask(self, model: str, sensitivity: str = "") -> bool:
+        """Return whether this caller was granted a model, by name, by class or with all."""
+        return (
+            model in self.models or EVERY_MODEL in self.models or f"@{sensitivity}" in self.models
+        )
 
 
 class Authenticator(Protocol):

@@ -103,9 +103,7 @@ class Gathering:
     async def view(self, troubles: list[str]) -> View:
         """Return what there is to see now."""
         parts, now_s = self.parts, self.wall()
-        gates = sorted(
-            parts.pipeline.all_gates, key=lambda g: (g.endpoint.tenant, g.model)
-        )
+        gates = sorted(parts.pipeline.all_gates, key=lambda g: (g.endpoint.tenant, g.model))
         file = parts.file
         record = await asyncio.to_thread(
             read_record, file.base / file.guard.record if file.guard.record else None
@@ -156,7 +154,8 @@ class Gathering:
                 granted.setdefault(who, set()).update(
                     g.model
                     for g in gates
-                    if g.endpoint.tenant == key.tenant and key.caller().may_ask(g.model)
+                    if g.endpoint.tenant == key.tenant
+                    and key.caller().may_ask(g.model, g.endpoint.sensitivity)
                 )
         active = dict(parts.pipeline.activity.latest(MOST_CALLERS))
         places = list(active)

@@ -21,7 +21,7 @@ from joserfc.jws import JWSRegistry
 from reticent.config.guard import Jwt
 from reticent.guard.identity.jwks import ALGORITHMS, KeptKeys, PublicKeys
 from reticent.guard.identity.key_changes import is_name
-from reticent.guard.types import EVERY_MODEL, Caller
+from reticent.guard.types import CLASS_GRANTS, EVERY_MODEL, Caller
 
 _LOG = logging.getLogger(__name__)
 
@@ -165,7 +165,9 @@ def _models(claim: Any) -> frozenset[str]:
     if not isinstance(names, list) or len(names) > MOST_MODELS:
         return frozenset()
     return frozenset(
-        n for n in names if isinstance(n, str) and (n == EVERY_MODEL or _SLUG.fullmatch(n))
+        n
+        for n in names
+        if isinstance(n, str) and (n == EVERY_MODEL or n in CLASS_GRANTS or _SLUG.fullmatch(n))
     )
 
 

@@ -11,7 +11,7 @@ from reticent.guard.identity.key_store import Database, KeyRecord, KeyTable
 from reticent.guard.identity.key_text import KeyText, keyed_hash, new_key
 from reticent.guard.pseudonyms import identity_pseudonym, token_pseudonym
 from reticent.guard.secrets import derived
-from reticent.guard.types import EVERY_MODEL, Entry
+from reticent.guard.types import CLASS_GRANTS, EVERY_MODEL, Entry
 
 DAY_S = 86_400.0
 LONGEST_IDENTITY = 500
@@ -240,8 +240,11 @@ def _check(tenant: str, identity: str, models: tuple[str, ...], lifetime_s: floa
             "No model was named.", way_out='Name those it may ask, or "*" for all of the tenant\'s.'
         )
     for model in models:
-        if model != EVERY_MODEL and not _SLUG.fullmatch(model):
-            raise BadInput(f"{model!r} cannot be the name of a model.")
+        if model != EVERY_MODEL and model not in CLASS_GRANTS and not _SLUG.fullmatch(model):
+            raise BadInput(
+                f"{model!r} cannot be the name of a model.",
+                way_out=f"All models of a class are granted by {', '.join(sorted(CLASS_GRANTS))}.",
+            )
     if lifetime_s is not None and not 0 < lifetime_s < float("inf"):
         raise BadInput(f"The lifetime is {lifetime_s} s; it must be more than 0.")
 
