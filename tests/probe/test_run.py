@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from reticent.audit.probe_record import ProbeRecord, digest_of_probe
@@ -37,8 +38,8 @@ def probed(url: str, out: Path, *more: str, key: str = "") -> tuple[ProbeRecord,
     assert ran.stderr == ""
     record = ProbeRecord.model_validate_json((out / "record.json").read_text("utf-8"))
     for check in record.checks:
-        print(f"{check.outcome:12} {check.id:22} {check.requests:4} {check.why}")
-    print(record.statement)
+        sys.stdout.write(f"{check.outcome:12} {check.id:22} {check.requests:4} {check.why}\n")
+    sys.stdout.write(f"{record.statement}\n")
     return record, ran.returncode
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from reticent.audit.probe_record import ProbeRecord, digest_of_probe
 from reticent.audit.record import SCHEMA_VERSION, Record
 from reticent.core import BadInput, BadRecord
 
@@ -53,19 +54,36 @@ def save(record: Record, path: Path) -> None:
         ) from error
 
 
+def load_any(path: Path) -> Record | ProbeRecord:
+    """Return the record of an audit, or of a probe, from disk.
+
+    Raises: BadRecord if it is missing, truncated, of another version, or altered.
+    """
+    body = _body(path)
+    if not (isinstance(body, dict) and body.get("kind") == "probe"):
+        return load(path)
+    probe = _probe(path, body)
+    _undamaged(path, says=probe.digest, has=digest_of_probe(probe))
+    return probe
+
+
 def load(path: Path) -> Record:
-    """Return a record from disk.
+    """Return the record of an audit from disk.
 
     Raises: BadRecord if it is missing, truncated, of another version, or altered.
     """
     record = _parse(path)
-    if record.digest != digest_of(record):
+    _undamaged(path, says=record.digest, has=digest_of(record))
+    return record
+
+
+def _undamaged(path: Path, *, says: str, has: str) -> None:
+    if says != has:
         raise BadRecord(
-            f"{path} says digest {record.digest[:12] or 'nothing'}, but its content has "
-            f"{digest_of(record)[:12]}: it was altered after it was written.",
+            f"{path} says digest {says[:12] or 'nothing'}, but its content has "
+            f"{has[:12]}: it was altered after it was written.",
             way_out="Use the original file, or audit again.",
         )
-    return record
 
 
 def verify(path: Path) -> list[str]:
@@ -74,6 +92,10 @@ def verify(path: Path) -> list[str]:
     A digest proves that nothing changed since it was written, not who wrote it.
     """
     try:
+        body = _body(path)
+        if isinstance(body, dict) and body.get("kind") == "probe":
+            load_any(path)
+            return []
         record = _parse(path)
     except BadRecord as error:
         return [str(error)]
@@ -110,8 +132,30 @@ def _policy_digest(defences: list[dict[str, Any]]) -> str:
 
 
 def _parse(path: Path) -> Record:
+    body = _body(path)
+    _demand_version(path, body)
+    if body.get("kind") == "probe":
+        raise BadRecord(
+            f"{path} is the record of a probe; the record of an audit is needed here.",
+            way_out="Name the record.json that `reticent audit` wrote.",
+        )
     try:
-        body = json.loads(path.read_text("utf-8"), parse_constant=_refuse)
+        return Record.model_validate(body)
+    except ValidationError as error:
+        raise _no_record(path, error) from error
+
+
+def _probe(path: Path, body: Any) -> ProbeRecord:
+    _demand_version(path, body)
+    try:
+        return ProbeRecord.model_validate(body)
+    except ValidationError as error:
+        raise _no_record(path, error) from error
+
+
+def _body(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"), parse_constant=_refuse)
     except OSError as error:
         raise BadRecord(
             f"Cannot read {path}: {error.strerror or error}.",
@@ -122,21 +166,24 @@ def _parse(path: Path) -> Record:
             f"{path} is no JSON ({error}); it may be truncated.",
             way_out="Run the audit again with --resume: finished work is kept.",
         ) from error
+
+
+def _demand_version(path: Path, body: Any) -> None:
     version = body.get("schema_version") if isinstance(body, dict) else None
     if version != SCHEMA_VERSION:
         raise BadRecord(
             f"{path} has schema version {version!r}; this version reads {SCHEMA_VERSION}.",
             way_out="Use the version of Reticent that wrote it.",
         )
-    try:
-        return Record.model_validate(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise BadRecord(
-            f"{path} is no record: {place}: {first['msg']} ({error.error_count()} problems).",
-            way_out="Use the original file, or audit again.",
-        ) from error
+
+
+def _no_record(path: Path, error: ValidationError) -> BadRecord:
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return BadRecord(
+        f"{path} is no record: {place}: {first['msg']} ({error.error_count()} problems).",
+        way_out="Use the original file, or audit again.",
+    )
 
 
 def _refuse(constant: str) -> float:

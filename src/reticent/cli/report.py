@@ -20,18 +20,18 @@ class Format(StrEnum):
 
 
 def report(
-    record: Annotated[Path, typer.Argument(help="The record.json of an audit.")],
+    record: Annotated[Path, typer.Argument(help="The record.json of an audit or a probe.")],
     format_: Annotated[Format, typer.Option("--format", help="What to render.")] = Format.HTML,
     out: Annotated[
         Path | None, typer.Option(help="File to write; standard output if not given.")
     ] = None,
 ) -> None:
     """Render a record as HTML, Markdown, SARIF, JUnit or JSON: the same numbers in all."""
-    from reticent.audit.save import load
+    from reticent.audit.save import load_any
     from reticent.report import render
     from reticent.report.places import lines_of
 
-    found = load(record)
+    found = load_any(record)
     text = render(found, format_.value, lines=lines_of(found.config_path))
     if out is None:
         typer.echo(text.encode())  # UTF-8 whatever the locale
