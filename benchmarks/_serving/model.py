@@ -4,8 +4,8 @@
 
 `/v2/models/cancer/infer`: a logistic regression on 30 numbers, in numpy, over the Open Inference
 Protocol. `/v1/chat/completions`: a character model (which character follows which two, counted in
-this very file), greedy, OpenAI's shape. Both read the request and compute the answer anew each
-time.
+this very file), greedy, OpenAI's shape, streamed if asked. Both read the request and compute the
+answer anew each time.
 """
 
 import asyncio
@@ -23,6 +23,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+EVENTS = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"%x\r\n%b\r\n0\r\n\r\n"
+)
+CHAT = b"/v1/chat/completions"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 
 
@@ -69,10 +74,7 @@ class Writer:
     def answer(self, body: bytes) -> bytes:
         asked = orjson.loads(body)
         text = asked["messages"][-1]["content"]
-        said = text[-2:]
-        for _ in range(int(asked.get("max_tokens", 16))):
-            said += self.next.get(said[-2:], " ")
-        said = said[2:]
+        said = self.written(text, int(asked.get("max_tokens", 16)))
         return orjson.dumps(
             {
                 "id": "chatcmpl-1",
@@ -94,13 +96,48 @@ class Writer:
             }
         )
 
+    def written(self, text: str, letters: int) -> str:
+        said = text[-2:]
+        for _ in range(letters):
+            said += self.next.get(said[-2:], " ")
+        return said[2:]
+
+    def stream(self, body: bytes) -> bytes | None:
+        """Return the events of a streamed answer; None if none was asked for."""
+        asked = orjson.loads(body)
+        if not asked.get("stream"):
+            return None
+        said = self.written(asked["messages"][-1]["content"], int(asked.get("max_tokens", 16)))
+        ends: list[tuple[str, str | None]] = [(letter, None) for letter in said]
+        events = [
+            {
+                "id": "chatcmpl-1",
+                "object": "chat.completion.chunk",
+                "created": int(time.time()),
+                "model": asked["model"],
+                "choices": [
+                    {
+                        "index": 0,
+                        "delta": {"content": letter} if end is None else {},
+                        "finish_reason": end,
+                    }
+                ],
+            }
+            for letter, end in [*ends, ("", "length")]
+        ]
+        return b"".join(b"data: %b\n\n" % orjson.dumps(event) for event in events) + (
+            b"data: [DONE]\n\n"
+        )
+
 
 class Connection(asyncio.Protocol):
     def __init__(self, classifier: Classifier, writer: Writer) -> None:
         self.answers = {
             b"/v2/models/cancer/infer": classifier.answer,
-            b"/v1/chat/completions": writer.answer,
+            b"/v2/models/strict/infer": classifier.answer,
+            CHAT: writer.answer,
         }
+        self.writer = writer
         self.parser = httptools.HttpRequestParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -120,7 +157,11 @@ class Connection(asyncio.Protocol):
         self.pieces.append(body)
 
     def on_message_complete(self) -> None:
-        answer = self.answers[self.path](b"".join(self.pieces))
+        body = b"".join(self.pieces)
+        if self.path == CHAT and (events := self.writer.stream(body)) is not None:
+            self.transport.write(EVENTS % (len(events), events))
+            return
+        answer = self.answers[self.path](body)
         self.transport.write(HEAD % (len(answer), answer))
 
 

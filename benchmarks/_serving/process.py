@@ -23,15 +23,15 @@ def running(
     command: Sequence[str | Path],
     *,
     port: int,
-    core: int,
+    core: int | None,
     folder: Path,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[int]:
-    """Run a server pinned to one core; yields its process id once its port answers."""
+    """Run a server (pinned, if a core is named); yields its process id once its port answers."""
     name = f"{Path(command[0]).name}-{port}"
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), *map(str, command)],
+            [*([] if core is None else ["taskset", "-c", str(core)]), *map(str, command)],
             cwd=folder, stdout=log, stderr=log, env={**os.environ, **(environ or {})},
         )  # fmt: skip
     try:
@@ -54,19 +54,22 @@ def running(
 def cpu_s(pid: int) -> float:
     """Return the CPU seconds of a process, its threads and its living children so far."""
     total = 0.0
-    for one in (pid, *_children(pid)):
+    for one in family(pid):
         for task in Path(f"/proc/{one}/task").iterdir():
             total += int((task / "schedstat").read_text().split()[0]) / 1e9
     return total
 
 
-def _children(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """Return a process and its living children, their children too."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    found = [child for child, parent in parents.items() if parent == pid]
-    return found + [deeper for child in found for deeper in _children(child)]
+    found = [pid]
+    for one in found:  # grows as it goes
+        found += [child for child, parent in parents.items() if parent == one]
+    return found
 
 
 def _answers(port: int) -> bool:

@@ -68,6 +68,7 @@ class Parts:
         in_process: the application around which the guard was put, if it was.
         started_s: since 1970.
         loop: where all of it runs.
+        retired: ways to model servers of earlier configurations, until they are closed.
     """
 
     file: GuardFile
@@ -82,9 +83,14 @@ class Parts:
     started_s: float
     loop: asyncio.AbstractEventLoop
     stack: AsyncExitStack
+    retired: dict[asyncio.Task[None], dict[tuple[str, str], Upstream]] = field(default_factory=dict)
 
     async def close(self) -> None:
         """Write what is waiting, sign the journal, and let go of everything."""
+        retired, self.retired = self.retired, {}
+        for closing, old in retired.items():
+            closing.cancel()
+            await _close_all(old)
         await self.stack.aclose()
 
     async def reload(self, file: GuardFile) -> None:
@@ -105,9 +111,10 @@ class Parts:
         self.pipeline.gates = gates
         publish(self)
         await self.journal.append(_configured(self, "policy"), durable=True)
-        later = asyncio.create_task(_close_later(old, file.guard.drain_s))
-        self.stack.callback(later.cancel)
-        self.stack.push_async_callback(_close_all, old)
+        # Not on the stack: it would keep every configuration that was ever in force.
+        closing = asyncio.create_task(_close_later(old, file.guard.drain_s))
+        self.retired[closing] = old
+        closing.add_done_callback(lambda done: self.retired.pop(done, None))
 
 
 def publish(parts: Parts) -> None:

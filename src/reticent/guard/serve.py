@@ -6,8 +6,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -59,7 +59,11 @@ def run(
     """
     import uvloop
 
-    uvloop.run(serve(file, environ=os.environ if environ is None else environ, ready=ready))
+    ended_by = uvloop.run(
+        serve(file, environ=os.environ if environ is None else environ, ready=ready)
+    )
+    if ended_by == signal.SIGINT:
+        raise KeyboardInterrupt  # as for any other command, now that all is written
 
 
 async def serve(
@@ -68,13 +72,16 @@ async def serve(
     environ: Mapping[str, str],
     ready: Callable[[Parts, str, str], None] = lambda parts, callers, admin: None,
     stop: asyncio.Event | None = None,
-) -> None:
-    """Do what `run` says, in the running loop; `stop` ends it as SIGTERM does."""
+) -> signal.Signals | None:
+    """Do what `run` says, in the running loop; `stop` ends it as SIGTERM does.
+
+    Returns: the signal that ended it, if one did.
+    """
     with (
         closing(_listen(file.guard.listen, "listen")) as callers,
         closing(_listen(file.guard.admin, "admin")) as admin,
     ):
-        await _serve_on(callers, admin, file, environ, ready, stop or asyncio.Event())
+        return await _serve_on(callers, admin, file, environ, ready, stop or asyncio.Event())
 
 
 async def _serve_on(
@@ -84,12 +91,12 @@ async def _serve_on(
     environ: Mapping[str, str],
     ready: Callable[[Parts, str, str], None],
     stop: asyncio.Event,
-) -> None:
+) -> signal.Signals | None:
     parts = await open_parts(file, environ=environ, wall=time.time, clock=time.monotonic)
     loop = asyncio.get_running_loop()
     try:
         app = Ports(parts, admin_app(parts), admin.getsockname()[:2])
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 app,
                 http=BoundedHttp,
@@ -105,11 +112,15 @@ async def _serve_on(
                 backlog=2048,
             )
         )
-        with suppress(NotImplementedError, RuntimeError):
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread
             loop.add_signal_handler(
                 signal.SIGHUP, lambda: _keep_task(loop.create_task(_reload(parts)))
             )
-        sweeping = asyncio.create_task(sweep(server.server_state.connections))
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, server.end, number)
+        sweeping = asyncio.create_task(
+            sweep(server.server_state.connections, lambda: parts.file.guard.head_timeout_s)
+        )
         telling = asyncio.create_task(_tell(server, parts, callers, admin, ready))
         stopping = asyncio.create_task(_stop(server, stop))
         try:
@@ -118,8 +129,31 @@ async def _serve_on(
             sweeping.cancel()
             telling.cancel()
             stopping.cancel()
+        return server.ended_by
     finally:
         await parts.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which raises a signal again once it has drained.
+
+    Subclassed because uvicorn has no other place for it: SIGTERM would end the process there, with
+    refusals not yet journalled, leases not given back, and the journal's end not signed.
+    """
+
+    ended_by: signal.Signals | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the guard."""
+        yield
+
+    def end(self, number: signal.Signals) -> None:
+        """Drain and stop; a second Ctrl-C does not wait for answers under way."""
+        if self.should_exit and number == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+        self.ended_by = number
 
 
 _tasks: set[asyncio.Task[None]] = set()  # the loop keeps weak references only
