@@ -42,6 +42,8 @@ class Answer:
     def only(self, channels: Channel) -> "Answer":
         """Return this answer without the parts that no open channel carries."""
         open_ = channels.value  # plain integers: an endpoint does this for every answer
+        if open_ & _LABEL and open_ & _SCORES and self.values is None and self.embeddings is None:
+            return self
         labels = self.labels if open_ & _LABEL else None
         scores = self.scores if open_ & _SCORES else None
         values = self.values if open_ & _VALUE else None

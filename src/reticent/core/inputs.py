@@ -4,6 +4,7 @@ import datetime as dt
 import struct
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from itertools import chain
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _NUMBER, _TEXT, _WHOLE, _TIME, _SPAN, _OTHER = b"n", b"s", b"i", b"t", b"d", b"o"
 _FLOAT = struct.Struct("<d").pack
 _MISSING = _NUMBER + _FLOAT(np.nan)
+_FLOATS_ONLY = {float}
+_MOST_AT_ONCE = 1024
 _EPOCH = dt.datetime(1970, 1, 1)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
@@ -77,7 +80,7 @@ def canonical_rows(x: "Inputs | Sequence[Any]") -> list[bytes]:
         columns = [_cells(flat[:, j]) for j in range(flat.shape[1])]
         return _joined(columns, len(x))
     if isinstance(x, Sequence):
-        return [b"".join(map(canonical_cell, _flat(row))) for row in x]
+        return [_floats(row) or b"".join(map(canonical_cell, _flat(row))) for row in x]
     plain = [_plain_column(x.iloc[:, j]) for j in range(x.shape[1])]
     if plain and all(map(_fits_floats, plain)):  # the same bytes, several times as fast
         return _packed(np.column_stack([column.astype(np.float64) for column in plain]))
@@ -119,6 +122,23 @@ def _packed(x: Column) -> list[bytes]:
     packed = np.empty(flat.shape, dtype=[("tag", "S1"), ("value", "<f8")])
     packed["tag"], packed["value"] = _NUMBER, _plain(flat)
     return [row.tobytes() for row in packed]
+
+
+def _floats(row: Any) -> bytes:
+    """Return the bytes of a row of not too many floats, in a third of the time; b"" of another."""
+    if type(row) is not list or len(row) > _MOST_AT_ONCE or set(map(type, row)) != _FLOATS_ONLY:
+        return b""
+    total = sum(row)
+    if total != total:  # a NaN, or infinities of both signs
+        return b""
+    cells: list[Any] = [_NUMBER] * (2 * len(row))
+    cells[1::2] = [cell + 0.0 for cell in row] if 0.0 in row else row
+    return _tagged(len(row)).pack(*cells)
+
+
+@lru_cache(maxsize=_MOST_AT_ONCE)
+def _tagged(width: int) -> struct.Struct:
+    return struct.Struct("<" + "sd" * width)
 
 
 def _joined(columns: list[list[bytes]], rows: int) -> list[bytes]:

@@ -49,7 +49,10 @@ class TopK:
             rows = answer.scores.tolist()
             if not any(v != v for row in rows for v in row):  # NaN has no place in an order
                 few = [_best_of(row, self.k) for row in rows]
-                return Answer(labels=answer.labels, scores=np.array(few).reshape(len(rows), -1))
+                return Answer(
+                    labels=answer.labels,
+                    scores=np.array(few, dtype=np.float64).reshape(answer.scores.shape),
+                )
         best = np.argsort(-answer.scores, axis=1, kind="stable")[:, : self.k]  # NaN sorts last
         shown = np.full_like(answer.scores, np.nan)
         np.put_along_axis(shown, best, np.take_along_axis(answer.scores, best, axis=1), axis=1)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from reticent.core import Answer, Floats, Ints
+from reticent.core.answers import FEW
 from reticent.protocols._body import bad_reply
 from reticent.protocols.base import Interface
 
@@ -73,6 +74,8 @@ def numbers(cells: Any) -> Floats:
 
     Raises: BadReply for what is no number, or lists of unequal length.
     """
+    if isinstance(cells, np.ndarray) and cells.dtype == np.float64:
+        return cells
     try:
         found = np.array(cells)
     except (ValueError, TypeError, OverflowError, RecursionError):
@@ -179,6 +182,10 @@ def _nothing(interface: Interface) -> Exception:
 
 def derived(scores: Floats) -> Ints:
     """Return (n,) the class of the highest score that is shown, the first of equals; -1 if none."""
+    if 0 < scores.size <= FEW:
+        rows = scores.tolist()
+        if all(sum(row) == sum(row) for row in rows):  # no NaN
+            return np.array([row.index(max(row)) for row in rows], dtype=np.int64)
     withheld = np.isnan(scores)
     shown = np.where(withheld, -np.inf, scores) if withheld.any() else scores
     best: Ints = shown.argmax(axis=1)
@@ -293,7 +300,7 @@ def flat(cells: Any, depth: int = 4) -> list[Any]:
     """Return the leaves of nested lists, at most `depth` deep."""
     found = cells if type(cells) is list else [cells]
     for _ in range(depth):
-        if not any(type(cell) is list for cell in found):
+        if list not in set(map(type, found)):
             break
         found = list(chain.from_iterable(c if type(c) is list else [c] for c in found))
     return found

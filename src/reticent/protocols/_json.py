@@ -53,6 +53,8 @@ def _accounts_for(value: Any, pairs: int, holders: int) -> bool:
 
     Raises: NotJson if it is nested too deeply.
     """
+    if holders <= DEEPEST:
+        return _few_account_for(value, pairs, holders)
     level = [value]
     for _ in range(DEEPEST):
         objects = [each for each in level if type(each) is dict]
@@ -68,6 +70,23 @@ def _accounts_for(value: Any, pairs: int, holders: int) -> bool:
         if not level:
             return False
     raise NotJson(f"it is nested more than {DEEPEST} deep")
+
+
+def _few_account_for(value: Any, pairs: int, holders: int) -> bool:
+    """Return the same, where there are too few brackets to nest too deeply."""
+    found = [value]
+    for each in found:  # grows meanwhile
+        holders -= 1
+        if type(each) is dict:
+            pairs -= len(each)
+            each = each.values()
+        if pairs <= 0 and holders <= 0:
+            return True
+        for within in each:
+            kind = type(within)
+            if kind is dict or kind is list:
+                found.append(within)
+    return False
 
 
 def _counts(body: bytes) -> tuple[int, int]:

@@ -1,12 +1,16 @@
 """Tensors of the Open Inference Protocol: from JSON to rows, and back."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from math import prod
+from struct import Struct
 from typing import Any
 
 import numpy as np
 
 from reticent.core import Column
+from reticent.core.answers import FEW
 from reticent.protocols._answers import flat, numbers
 from reticent.protocols._body import SAFE, bad_reply, only
 from reticent.protocols._rows import WHOLE, cells_of, in_order, read_rows
@@ -17,6 +21,10 @@ _WHOLE_RANGES: Mapping[str, tuple[int, int]] = {
     **{f"UINT{b}": (0, (1 << b) - 1) for b in (8, 16, 32, 64)},
 }
 _FLOATS = {"FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
+FEW_CELLS = 200
+_FLOAT = {float}
+_NUMBERS = {int, float}
+_EXACT = 2**53
 DATATYPES = (*_WHOLE_RANGES, *_FLOATS, "BOOL", "BYTES")
 
 
@@ -68,6 +76,12 @@ def from_tensor(tensor: dict[str, Any], interface: Interface) -> tuple[Any, dict
             way_out=f"The model takes {wanted[0] or 'any name'}, {wanted[1] or 'any datatype'}.",
         )
     shape = tensor["shape"]
+    few = _few(tensor["data"], tensor["datatype"])
+    if few is not None and len(shape) == 2 and shape[0] * shape[1] == len(few):
+        width = len(interface.columns) if interface.columns else sum(interface.row_shape)
+        if shape[1] == (width or shape[1]) and len(interface.row_shape) < 2:
+            rows = [few] if shape[0] == 1 else _cut(few, shape[1])
+            return rows, {"input": tensor["name"], "datatype": tensor["datatype"]}
     cells = flat(tensor["data"], len(shape) - 1)
     if len(cells) != prod(shape) or len(shape) < 2:
         raise BadQuestion(
@@ -87,6 +101,50 @@ def from_tensor(tensor: dict[str, Any], interface: Interface) -> tuple[Any, dict
     typed = _typed(np.array(cells), tensor["datatype"]).reshape(shape)
     _demand_shape(typed, interface)
     return typed, more
+
+
+def _few(cells: list[Any], datatype: str) -> list[float] | None:
+    """Return a few numbers as a float datatype holds them; None where an array must decide.
+
+    Not as an array, which costs more to make, check, hash and write than such few numbers do.
+    """
+    if not 0 < len(cells) <= FEW_CELLS or datatype not in ("FP64", "FP32"):
+        return None
+    kinds = set(map(type, cells))
+    if kinds != _FLOAT:
+        if not kinds <= _NUMBERS or max(cells) >= _EXACT or min(cells) <= -_EXACT:
+            return None
+        cells = list(map(float, cells))
+    if datatype == "FP32":
+        single = _singles(len(cells))
+        try:
+            cells = list(single.unpack(single.pack(*cells)))
+        except OverflowError:
+            return None
+    total = sum(cells)
+    if total - total != 0.0:  # infinite, NaN, or a sum out of range
+        return None
+    return [cell + 0.0 for cell in cells] if 0.0 in cells else cells
+
+
+@lru_cache(maxsize=FEW_CELLS)
+def _singles(count: int) -> Struct:
+    return Struct(f"<{count}f")
+
+
+def _cut(cells: list[float], width: int) -> list[list[float]]:
+    return [cells[i : i + width] for i in range(0, len(cells), width)]
+
+
+def _few_out(rows: Any, datatype: str) -> list[float] | None:
+    """Return rows as `_few` does."""
+    if type(rows) is not list or not rows or set(map(type, rows)) != {list}:
+        return None
+    if len(rows) == 1:
+        return _few(rows[0], datatype)
+    if len(rows) > FEW_CELLS or len(set(map(len, rows))) != 1:
+        return None
+    return _few(list(chain.from_iterable(rows)), datatype)
 
 
 def _typed(row: Any, datatype: str) -> Column:
@@ -130,9 +188,14 @@ def from_columns(tensors: list[dict[str, Any]], interface: Interface) -> tuple[A
 
 def as_tensor(question: Question, interface: Interface) -> dict[str, Any]:
     """Return all rows as one tensor; raises BadQuestion if it cannot carry them."""
-    rows = cells_of(question.rows)
     name = interface.settings.get("input") or question.details.get("input", "predict")
     datatype = interface.settings.get("datatype") or question.details.get("datatype")
+    few = _few_out(question.rows, datatype or "FP64")
+    if few is not None:
+        n = len(question.rows)
+        shape = [n, len(few) // n]
+        return {"name": name, "shape": shape, "datatype": datatype or "FP64", "data": few}
+    rows = cells_of(question.rows)
     if type(rows) is list and all(type(cell) is str for cell in flat(rows, 1)):
         found, shape, datatype = flat(rows, 1), [len(rows), len(rows[0])], datatype or "BYTES"
     elif type(rows) is list and datatype == "BOOL":
@@ -152,7 +215,9 @@ def as_tensor(question: Question, interface: Interface) -> dict[str, Any]:
 def _typed_out(array: Column, datatype: str) -> Any:
     if datatype in _FLOATS:
         return (_typed(array, datatype) + 0.0).ravel()
-    if array.dtype.kind == "f" and bool((array == np.floor(array)).all()):
+    if array.dtype.kind == "f" and bool(
+        ((array == np.floor(array)) & (np.abs(array) < 2.0**63)).all()
+    ):
         array = array.astype(np.int64)
     return _typed(array, datatype if datatype in _WHOLE_RANGES else "INT64").ravel()
 
@@ -189,7 +254,11 @@ def rows_of(output: Mapping[str, Any], n: int, meaning: str) -> Any:
         if len(cells) != n:
             raise bad_reply(f"{n} labels are needed")
         return cells
-    found = numbers(output.get("data"))
+    data = output.get("data")
+    if type(data) is list and len(data) <= FEW and set(map(type, data)) == _FLOAT:
+        found = np.array(data)
+    else:
+        found = numbers(data)
     if found.size != prod(shape):
         raise bad_reply("an output's shape does not fit its data")
     return found.reshape(shape)
