@@ -308,6 +308,9 @@ class Guard(_Table):
     max_reply_bytes: Annotated[int, Field(ge=100, le=10**9)] = Field(
         default=16_000_000, description="Longest reply taken from a model server."
     )
+    head_timeout_s: Seconds = Field(
+        default=10.0, description="Longest wait for the head of a request, and for the first."
+    )
     body_timeout_s: Seconds = Field(default=10.0, description="Longest wait for a request body.")
     drain_s: Seconds = Field(default=20.0, description="Longest wait for answers when it stops.")
     traces: Url | None = Field(

@@ -8,7 +8,9 @@ from typing import Any
 from reticent.guard import refusals
 
 #: Headers that change what a request means; twice is an attempt to be read in two ways.
-SINGLE = frozenset(("content-type", "content-encoding", "content-length", "host"))
+SINGLE = frozenset(
+    ("content-type", "content-encoding", "content-length", "host", "transfer-encoding")
+)
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -59,7 +61,7 @@ async def read_body(
     Raises: Refused if it is too long, too slow or in an unknown encoding; Disconnected.
     """
     declared = headers.get("content-length", "")
-    if declared.isdigit() and int(declared[:20]) > longest:
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > longest:
         raise refusals.too_long()
     message = await _soon(receive, timeout_s)
     if message["type"] == "http.request" and not message.get("more_body"):
