@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from reticent.config import GuardFile
@@ -36,6 +37,8 @@ from reticent.guard.watching import Watching
 
 if TYPE_CHECKING:  # an extra of its own
     from reticent.guard.tracing import Tracer
+
+REMEMBERED = 16_384  # addresses whose pseudonyms are kept at hand
 
 #: Settings that only a new start can change: what is open stays open.
 FIXED = (
@@ -322,4 +325,6 @@ def _who(secret: bytes) -> Callable[[Caller], tuple[str, str]]:
 
 
 def _network(secret: bytes) -> Callable[[str], str]:
-    return lambda address: pseudonym(secret, "network", network_of(address))
+    return lru_cache(maxsize=REMEMBERED)(
+        lambda address: pseudonym(secret, "network", network_of(address))
+    )
