@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,13 +42,21 @@ def leaky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Leaky]:
 @pytest.fixture(scope="session")
 def guarded(leaky: Leaky, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """The demonstration's guard, with an allowance that lets the probe come to its conclusions."""
-    out = tmp_path_factory.mktemp("guarded")
+    with guard_process(leaky, tmp_path_factory.mktemp("guarded")) as guard:
+        yield guard
+
+
+@contextmanager
+def guard_process(leaky: Leaky, out: Path, *, open_policies: bool = False) -> Iterator[Guarded]:
+    """Run the demonstration's guard; with open policies it passes on what the model says."""
     (out / "sample.csv").write_bytes(leaky.sample.read_bytes())
     demo = prepare(out, leaky.url, ports=(0, 0))
     config = out / "reticent.toml"
     text = config.read_text("utf-8")
     wider = 'sensitivity = "sensitive"\nlimits = { identity = { burst_rows = 190 } }'
     lines = [wider if line.startswith("sensitivity") else line for line in text.splitlines()]
+    if open_policies:
+        lines = [line for line in lines if not line.startswith("  { kind =")]
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
     url = f"http://{demo.file.guard.listen}"
     environ = {k: v for k, v in os.environ.items() if k != "FORCE_COLOR"}

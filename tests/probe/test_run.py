@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reticent.audit.probe_record import ProbeRecord, digest_of_probe
 
-from .conftest import PROGRAM, Guarded, Leaky
+from .conftest import PROGRAM, Guarded, Leaky, guard_process
 
 MUST_BE_FOUND = {
     "no-authentication",
@@ -92,6 +92,17 @@ def test_through_the_guard_a_caller_gets_what_the_policy_leaves(
         "/v1/chat/completions",
     ]
     assert guarded.demo.key not in (tmp_path / "record.json").read_text("utf-8")
+
+
+def test_it_is_the_policy_that_keeps_answers_back(leaky: Leaky, tmp_path: Path) -> None:
+    with guard_process(leaky, tmp_path, open_policies=True) as guard:
+        more = ["--against", str(guard.config), "--sample", str(leaky.sample)]
+        record, code = probed(
+            guard.url, tmp_path, "--key-env", "DEMO_KEY", *more, key=guard.demo.key
+        )
+    found = {name for name, outcome in outcomes(record).items() if outcome == "found"}
+    assert found == {"full-precision-scores", "log-probabilities", "answer-timing"}
+    assert code == 1
 
 
 def test_held_against_the_guard_the_bare_server_has_undeclared_routes(

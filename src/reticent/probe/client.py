@@ -143,6 +143,17 @@ class Client:
         """Hang up."""
         self._pool.close()
 
+    def _read(self, response: Any, until: float) -> bytes:
+        """Return a reply's body, as far as it comes in time and is not too long."""
+        parts, size = [], 0
+        while size < MOST_REPLY_BYTES and self.clock() < until:
+            part = response.read1(min(1 << 16, MOST_REPLY_BYTES - size), decode_content=False)
+            if not part:
+                break
+            parts.append(part)
+            size += len(part)
+        return b"".join(parts)
+
     def _once(
         self,
         method: str,
@@ -188,9 +199,9 @@ class Client:
                 timeout=urllib3.Timeout(self.timeout_s),
             )
             try:
-                said = response.read(MOST_REPLY_BYTES, decode_content=False)
+                said = self._read(response, started + self.timeout_s)
             finally:
-                response.close() if len(said) == MOST_REPLY_BYTES else response.release_conn()
+                response.close()  # urllib3 keeps a connection whose reply was read to its end
             status = response.status
             received = {name.lower(): value for name, value in response.headers.items()}
         except urllib3.exceptions.SSLError as error:

@@ -34,14 +34,14 @@ def count(record: ProbeRecord, outcome: Outcome) -> int:
 
 def headline(record: ProbeRecord) -> str:
     """Return the verdict in one sentence."""
-    who = "a stranger" if record.caller == "stranger" else "the holder of a key"
+    url, who = fmt.one_line(record.url), _who(record)
     n = count(record, "found")
     if n:
-        things = "thing" if n == 1 else "things"
-        return f"{fmt.one_line(record.url)} gives {who} {n} {things} that nobody needs to get."
+        return f"{n} of {len(record.checks)} checks found what {who} should not get from {url}."
     if record.verdict == "inconclusive":
-        return f"Inconclusive: {count(record, 'inconclusive')} checks could not tell."
-    return f"Nothing was found that {fmt.one_line(record.url)} gives away to {who}."
+        unsure = count(record, "inconclusive")
+        return f"Inconclusive: {unsure} of {len(record.checks)} checks of {url} could not tell."
+    return f"No check found anything that {who} should not get from {url}."
 
 
 def effort(record: ProbeRecord) -> str:
@@ -64,6 +64,10 @@ def numbers(figures: Sequence[Figure]) -> str:
 
 
 def _number(figure: Figure) -> str:
-    write = fmt.p_value if figure.metric == "p_value" else fmt.number
+    write = fmt.p_value if figure.metric == "p_value" else _plain
     counts = ", ".join(f"{fmt.plain(n)} {words.metric(of)}" for of, n in figure.counts.items())
     return f"{words.metric(figure.metric)} {write(figure.estimate)} ({counts})"
+
+
+def _plain(value: float | None) -> str:
+    return fmt.plain(value) if value is None or value.is_integer() else fmt.number(value)
