@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from reticent.core import (
     Answer,
     Channel,
@@ -78,8 +80,8 @@ class Access:
         if not QUERIED & open_channels:
             raise self._shut(QUERIED)
         self.ledger.charge(self.identity, len(x))
-        answer = self.policy.apply(self.target.answer(x), x, secret=self.secret)
-        return answer.only(open_channels)
+        raw = self.target.answer(x)
+        return self.policy.apply(raw, self._in_order(x), secret=self.secret).only(open_channels)
 
     def labels(self, x: Inputs) -> Ints:
         """Return the answered class index of each row, (n,), -1 where it abstained."""
@@ -117,6 +119,16 @@ class Access:
         """Return the fitted model itself; no policy stands between (A15)."""
         self._open(Channel.WEIGHTS)
         return self.target.weights()
+
+    def _in_order(self, x: Inputs) -> Inputs:
+        """Return rows in the order of the model's columns, as they go over the wire.
+
+        Noise is keyed by their bytes: another order of the same cells would be another question.
+        """
+        columns = self.target.columns
+        if isinstance(x, np.ndarray) or not columns or tuple(x.columns) == columns:
+            return x
+        return x[list(columns)]
 
     def _open(self, wanted: Channel) -> None:
         if not wanted & self.channels:

@@ -37,6 +37,7 @@ def subject():
         {"ppv_declared": 0.5},
         {"known": ("age",)},
         {"knows_policy": False},
+        {"guarded": True},
         {"seen": (Seen.Y,)},
         {"exposed": Channel.LABEL},
         {"train_rows": 7},

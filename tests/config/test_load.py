@@ -118,6 +118,8 @@ BAD = [
     ('path = "model.skops"', 'path = "a.skops"\nkind = "http"', "kind =", "reached by url"),
     ('path = "model.skops"', 'url = "http://h"\nprotocol = "p"\nkind = "onnx"', "kind", "from a file"),
     ("[data]", 'key_env = "KEY"\n[data]', "key_env", "about an endpoint, but there is no url"),
+    ("[data]", "guarded = true\n[data]", "guarded", "about an endpoint, but there is no url"),
+    ('path = "model.skops"', 'url = "http://h"\nprotocol = "p"\nguarded = true', "guarded", "one in force"),
     ("[data]", "batch_rows = 0\n[data]", "batch_rows", "batch_rows is 0"),
     ("[data]", 'reference = "magic"\n[data]', "magic", 'must be "same", one of'),
     ("[data]", 'classes = ["a", "a"]\n[data]', "classes", "must not hold 'a' twice"),

@@ -73,6 +73,7 @@ class Experiment:
         domains: column -> the values it can take, for every column that may be hidden.
         exposed: channels that callers can reach.
         policies: name -> policy; the first is in force.
+        guarded: the target's answers have been through the one policy already, at its endpoint.
         seen: what the adversary may have seen of the person whose attribute is guessed.
         reference_models: look-alikes for membership attacks.
         shadow_models: look-alikes for attribute attacks.
@@ -109,6 +110,7 @@ class Experiment:
     domains: Mapping[str, Domain] = field(default_factory=dict)
     exposed: Channel = ANSWERING
     policies: Mapping[str, Policy] = field(default_factory=lambda: {"open": Policy()})
+    guarded: bool = False
     seen: tuple[Seen, ...] = tuple(Seen)
     reference_models: int = 16
     shadow_models: int = 8
@@ -138,6 +140,10 @@ class Experiment:
     def task(self) -> str:
         """Return "classification" or "regression"."""
         return "classification" if self.classify else "regression"
+
+    def applied(self, policy: str) -> Policy:
+        """Return what is done here to the target's answers: nothing where a guard has done it."""
+        return Policy() if self.guarded else self.policies[policy]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -185,7 +191,7 @@ class Experiment:
             query_budget=self.query_budget,
             statistics=[self.tolerance, self.confidence, self.prior_membership, self.ppv_declared],
             exposed=self.exposed.value,
-            known=[self.known, self.knows_policy],
+            known=[self.known, self.knows_policy, self.guarded],
             sensitive=[[s.column, s.harm, s.positive] for s in self.sensitive],
             hidden=self.hidden_together,
             columns=self.columns,

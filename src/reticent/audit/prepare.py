@@ -75,7 +75,7 @@ class Prepared:
         """Return the adversary's way to the model (or to a stand-in for it) in one task."""
         return Access(
             target=target or self.target,
-            policy=self.experiment.policies[task.policy],
+            policy=self.experiment.applied(task.policy),
             ledger=ledger,
             identity=task.id,
             exposed=LEVELS[task.level] & self.experiment.exposed,
@@ -133,7 +133,7 @@ class Prepared:
         observed = None
         if task.seen in (Seen.LABEL, Seen.SCORES):
             # The people's own, earlier answers: overheard, so they cost the adversary nothing.
-            policy = self.experiment.policies[task.policy]
+            policy = self.experiment.applied(task.policy)
             answer = policy.apply(self.target.answer(full.x), full.x, secret=self.experiment.secret)
             shown = Channel.LABEL | Channel.VALUE
             if task.seen is Seen.SCORES:

@@ -9,6 +9,7 @@ from reticent.core import Answer, Channel, Column, Leakage, Population
 from reticent.stats.differences import mean_difference
 from reticent.stats.intervals import proportion
 
+AFTER = ("accuracy_after", "share_of_scores_shown", "mae_after")
 OVERFIT_GAP = 0.05  # a gap between training and test score from which it is named as a warning
 
 
@@ -91,13 +92,16 @@ def policy_entries(experiment: Experiment) -> list[PolicyEntry]:
     raw = experiment.target.answer(people.x)
     entries = []
     for name, policy in experiment.policies.items():
-        after = policy.apply(raw, people.x, secret=experiment.secret)
+        after = experiment.applied(name).apply(raw, people.x, secret=experiment.secret)
+        kept = utility(raw, after, people.y, experiment.confidence)
+        if experiment.guarded:  # nobody outside sees what the answers were before
+            kept = [f for f in kept if f.metric in AFTER]
         entries.append(
             PolicyEntry(
                 name=name,
                 digest=policy.digest,
                 defences=policy.to_list(),
-                utility=utility(raw, after, people.y, experiment.confidence),
+                utility=kept,
             )
         )
     return entries

@@ -28,6 +28,7 @@ OF_URL: Mapping[str, Any] = {  # and what each is where it is left out
     "served_as": None,
     "version": "",
     "key_env": None,
+    "guarded": False,
     "outputs": {},
     "settings": {},
     "batch_rows": 100,
@@ -283,6 +284,12 @@ def _exposure(doc: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _policies(doc: Mapping[str, Any]) -> Iterator[Fault]:
     earlier: list[object] = []
+    if _table(doc, "model").get("guarded") is True and len(_list(doc, "policy")) > 1:
+        yield Fault(
+            ("model", "guarded"),
+            "model.guarded is true, and there are several policies; a guard has one in force.",
+            "Keep the [[policy]] that the guard has in force for this endpoint.",
+        )
     for i, table in enumerate(_list(doc, "policy")):
         if not isinstance(table, Mapping):
             continue

@@ -73,8 +73,8 @@ class Model(_Table):
         default=None,
         examples=["http://127.0.0.1:9000"],
         description="Instead of path: a live endpoint, bare or behind a guard. A path in it stands "
-        "for the protocol's own. What a guard before it does is part of what is audited: leave "
-        "[[policy]] out then, or it comes on top.",
+        "for the protocol's own. What stands before it is part of what is audited; a [[policy]] "
+        "comes on top, unless guarded says that it is in force there.",
     )
     protocol: Named | None = Field(
         default=None,
@@ -92,6 +92,12 @@ class Model(_Table):
         default=None,
         examples=["ENDPOINT_KEY"],
         description="With url: environment variable that holds the key (bearer token).",
+    )
+    guarded: bool = Field(
+        default=False,
+        description="With url: a guard is there, with the one [[policy]] of this file in force. "
+        "It is not applied twice, the look-alikes are seen through it, and the audit ends if the "
+        "guard names another.",
     )
     outputs: dict[Named, Literal["label", "scores", "value"]] = Field(
         default_factory=dict,

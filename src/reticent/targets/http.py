@@ -34,6 +34,7 @@ from reticent.targets._raw import in_chunks, pick
 if TYPE_CHECKING:
     import pandas as pd
 
+POLICY_HEADER = "reticent-policy"
 MOST_REPLY_BYTES = 64 << 20
 _TOO_MANY = 429
 _PLAIN = (str, int, float, bool)
@@ -54,6 +55,7 @@ class HttpTarget:
         interface: what is declared about it; its class values are this target's.
         offered: the channels that it was seen to offer.
         key: bearer token; "" for none.
+        policy_digest: of the policy that a guard must say it has in force; "" for any or none.
         batch_rows: rows in one request.
         timeout_s: longest wait for a connection, and for each part of an answer.
         wait_s: longest wait, over all of one call, that rate limits (429) are given.
@@ -66,6 +68,7 @@ class HttpTarget:
     interface: Interface
     offered: Channel
     key: str = field(default="", repr=False)
+    policy_digest: str = ""
     batch_rows: int = 100
     timeout_s: float = 30.0
     wait_s: float = 120.0
@@ -138,8 +141,20 @@ class HttpTarget:
             answer = self.protocol.read_answer(response, question, self.interface)
         except BadReply as error:
             raise self._refused(response, error) from error
+        self._check_policy(response)
         _check(answer, self.name)
         return answer
+
+    def _check_policy(self, response: WireResponse) -> None:
+        """Raise BadAnswer if a guard does not name the policy that is under audit."""
+        named = response.headers.get(POLICY_HEADER, "")
+        if self.policy_digest and named != self.policy_digest:
+            found = f"the policy {named[:12]}" if named else "no policy"
+            raise BadAnswer(
+                f"{self.name} names {found}, not {self.policy_digest[:12]}, which is under audit.",
+                way_out="Give the [[policy]] that the guard has in force, or leave out "
+                "model.guarded.",
+            )
 
     def _sent(
         self, path: str, body: bytes, headers: dict[str, str], waited: list[float]
@@ -211,6 +226,7 @@ def open_http(
     first: Inputs,
     name: str = "",
     key_env: str | None = None,
+    policy_digest: str = "",
     batch_rows: int = 100,
     timeout_s: float = 30.0,
     wait_s: float = 120.0,
@@ -225,6 +241,7 @@ def open_http(
         first: some rows to ask.
         name: how messages call it; the URL if empty.
         key_env: environment variable that holds the bearer token.
+        policy_digest: of the policy that a guard must say it has in force; "" for any or none.
         batch_rows: rows in one request.
         timeout_s: longest wait for a connection, and for each part of an answer.
         wait_s: longest wait in all that rate limits are given.
@@ -240,6 +257,7 @@ def open_http(
         interface=interface,
         offered=~Channel(0),
         key=_key(key_env),
+        policy_digest=policy_digest,
         batch_rows=batch_rows,
         timeout_s=timeout_s,
         wait_s=wait_s,
@@ -256,6 +274,7 @@ def open_http(
         interface=interface,
         offered=offered,
         key=asked.key,
+        policy_digest=policy_digest,
         batch_rows=batch_rows,
         timeout_s=timeout_s,
         wait_s=wait_s,
