@@ -20,6 +20,7 @@ from reticent.cli.guard import guard
 from reticent.cli.init import init
 from reticent.cli.journal import journal
 from reticent.cli.keys import keys
+from reticent.cli.limits import limits
 from reticent.cli.probe import probe
 from reticent.cli.protocols import protocols
 from reticent.cli.report import report
@@ -28,7 +29,7 @@ from reticent.cli.verify import verify
 
 COMMANDS = (init, audit, demo, report, verify, explain, attacks, schema, guard, probe, protocols)
 #: Commands with commands of their own; each returns its group.
-GROUPS = (keys, journal)
+GROUPS = (keys, limits, journal)
 
 #: Typer's error for a command line that it cannot use; it has no public name of its own.
 UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])

@@ -12,6 +12,7 @@ from reticent.core import BadInput
 from reticent.guard.limits.memory import MemoryLimits
 from reticent.guard.types import Limits
 
+LIMITS_FILE = "limits.sqlite"
 _NAME_BYTES = 8
 
 
@@ -31,21 +32,31 @@ def open_limits(guard: Guard, state: Path, *, secret: bytes, clock: Callable[[],
         package where the store needs it.
     """
     if guard.store == "memory":
-        return MemoryLimits(state / "limits.sqlite", clock=clock)
-    if importlib.util.find_spec("valkey") is None:
-        raise BadInput(
-            f"store is {guard.store.partition('@')[2] or guard.store!r} and the valkey package is "
-            "not installed.",
-            way_out='Run: pip install "reticent[guard-replicas]"',
-        )
+        return MemoryLimits(state / LIMITS_FILE, clock=clock)
+    has_store(guard)
     from reticent.guard.limits.valkey import SharedLimits
 
-    space = hmac.new(secret, b"limits", hashlib.sha256).hexdigest()[: 2 * _NAME_BYTES]
     return SharedLimits(
         guard.store,
         replicas=guard.replicas,
         clock=clock,
         state=state,
         name=secrets.token_hex(_NAME_BYTES),
-        prefix=f"{{reticent:{space}}}:",
+        prefix=space_of(secret),
     )
+
+
+def has_store(guard: Guard) -> None:
+    """Raise BadInput if the package that talks to the shared store is not installed."""
+    if importlib.util.find_spec("valkey") is None:
+        raise BadInput(
+            f"store is {guard.store.partition('@')[2] or guard.store!r} and the valkey package is "
+            "not installed.",
+            way_out='Run: pip install "reticent[guard-replicas]"',
+        )
+
+
+def space_of(secret: bytes) -> str:
+    """Return the prefix of all keys in a shared store; guards with one secret have one."""
+    space = hmac.new(secret, b"limits", hashlib.sha256).hexdigest()[: 2 * _NAME_BYTES]
+    return f"{{reticent:{space}}}:"
