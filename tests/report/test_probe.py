@@ -125,3 +125,15 @@ def test_an_entry_without_an_executed_check_has_no_evidence(
     found, behind = standards.evidence(record, row)
     assert found == status
     assert (standards.says(behind) == "no evidence") == (status == "not run")
+
+
+def test_numbers_are_written_as_in_every_other_report() -> None:
+    figures = [
+        probes.figure("p_value", 0.01234),
+        probes.figure("gap_ms", 12.3456),
+        probes.figure("most_decimals", 17.0),
+    ]
+    assert summary.numbers(figures) == (
+        "p value 0.013 (24 rows, 1.25 seconds); gap ms 12.3 (24 rows, 1.25 seconds); "
+        "most decimals 17 (24 rows, 1.25 seconds)"
+    )
