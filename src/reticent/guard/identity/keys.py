@@ -7,7 +7,8 @@ from typing import final
 
 from reticent.guard.identity.key_changes import pepper
 from reticent.guard.identity.key_store import Database, KeyRecord, KeyTable
-from reticent.guard.identity.key_text import EXAMPLE_KEY, LENGTH, PREFIX, keyed_hash
+from reticent.guard.identity.key_text import EXAMPLE_KEY, LENGTH, PREFIX
+from reticent.guard.mac import Mac
 from reticent.guard.types import Caller, Entry, Journal
 
 _LOG = logging.getLogger(__name__)
@@ -35,8 +36,8 @@ class KeyRing:
 
     def __init__(self, database: Database, *, secret: bytes, clock: Callable[[], float]) -> None:
         self._database = database
-        self._pepper = pepper(secret)
-        self._example = keyed_hash(self._pepper, EXAMPLE_KEY)
+        self._mac = Mac(pepper(secret))  # `keyed_hash`, for many keys under one pepper
+        self._example = self._mac.digest(EXAMPLE_KEY.encode("ascii"))
         self._clock = clock
         self._version: object = None
         self._callers: dict[bytes, tuple[float, Caller]] = {}
@@ -47,7 +48,7 @@ class KeyRing:
         """Return whom a key stands for; None if it stands for nobody, or not any more."""
         if len(text) != LENGTH or not text.isascii() or now_s > self._good_until_s:
             return None
-        found = self._callers.get(keyed_hash(self._pepper, text))
+        found = self._callers.get(self._mac.digest(text.encode("ascii")))
         if found is None or now_s >= found[0]:
             return None
         return found[1]
