@@ -32,6 +32,7 @@ from reticent.guard.upstream import (
     HttpUpstream,
     Upstream,
 )
+from reticent.guard.upstream.client import LONGEST_STREAM_S
 from reticent.guard.validation import Validator
 from reticent.guard.watching import Watching
 
@@ -99,7 +100,8 @@ class Parts:
     async def reload(self, file: GuardFile) -> None:
         """Put another configuration in force; requests under way end under the old one.
 
-        Raises: BadInput for a change that needs a new start; BadPolicy. Nothing is changed then.
+        Raises: BadInput for a change that needs a new start; BadPolicy; JournalDown if the change
+            cannot be journalled. Nothing is changed then.
         """
         for name in FIXED:
             if getattr(file.guard, name) != getattr(self.file.guard, name):
@@ -108,14 +110,15 @@ class Parts:
                     way_out="Put it back, or stop the guard and start it again.",
                 )
         upstreams = _upstreams(file, self.in_process, self.pipeline.clock)
-        gates = _gates(file, self.secret, upstreams)  # the last step that may fail
+        gates = _gates(file, self.secret, upstreams)
+        changed = _configured("policy", gates, self.pipeline.wall())
+        await self.journal.append(changed, durable=True)  # the last step that may fail
         old, self.upstreams = self.upstreams, upstreams
-        self.file = file
+        before, self.file = self.file, file
         self.pipeline.gates = gates
         publish(self)
-        await self.journal.append(_configured(self, "policy"), durable=True)
         # Not on the stack: it would keep every configuration that was ever in force.
-        closing = asyncio.create_task(_close_later(old, file.guard.drain_s))
+        closing = asyncio.create_task(_close_later(old, _longest_request_s(before)))
         self.retired[closing] = old
         closing.add_done_callback(lambda done: self.retired.pop(done, None))
 
@@ -190,7 +193,7 @@ async def open_parts(
             stack=AsyncExitStack(),
         )
         publish(parts)
-        await journal.append(_configured(parts, "start"), durable=True)
+        await journal.append(_configured("start", gates, wall()), durable=True)
         stack.push_async_callback(_last_words, parts)
         forgetting = keep_forgetting(file.guard, file.state, secret=secret, clock=wall)
         for work in (identity.watch(journal), tally.run(), watching.run(), forgetting):
@@ -236,7 +239,8 @@ async def _close_journal(journal: Journal) -> None:
 async def _last_words(parts: Parts) -> None:
     with suppress(JournalDown):
         await parts.pipeline.tally.write()
-        await parts.journal.append(_configured(parts, "stop"), durable=True)
+        stopped = _configured("stop", parts.pipeline.gates, parts.pipeline.wall())
+        await parts.journal.append(stopped, durable=True)
 
 
 async def _close_now(parts: Parts) -> None:
@@ -254,14 +258,21 @@ async def _close_later(upstreams: Mapping[tuple[str, str], Upstream], wait_s: fl
     await _close_all(upstreams)
 
 
-def _configured(parts: Parts, kind: str) -> Entry:
+def _longest_request_s(file: GuardFile) -> float:
+    """Return the longest that a request may still need an upstream that was replaced."""
+    guard = file.guard
+    answers_s = (LONGEST_STREAM_S if e.task == "text" else e.timeout_s for e in guard.endpoint)
+    return 2 * guard.body_timeout_s + max(answers_s)
+
+
+def _configured(kind: str, gates: Gates, time_s: float) -> Entry:
     """Return the journal row that says which policies are in force."""
-    gates = parts.pipeline.all_gates
     policies = [
         {"tenant": g.endpoint.tenant, "model": g.model, "name": g.policy_name, "policy": g.digest}
-        for g in gates
+        for place in gates.by_place.values()
+        for g in place
     ]
-    return Entry(time_s=parts.pipeline.wall(), kind=kind, detail={"policies": policies})
+    return Entry(time_s=time_s, kind=kind, detail={"policies": policies})
 
 
 def _upstreams(

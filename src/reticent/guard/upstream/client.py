@@ -28,6 +28,8 @@ from reticent.guard.upstream.reply import ReplyReader
 from reticent.guard.upstream.request import RequestWriter
 from reticent.protocols.base import WireRequest, WireResponse
 
+LONGEST_STREAM_S = 600.0
+
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -76,7 +78,7 @@ class HttpUpstream:
         connections: int = 64,
         timeout_s: float = 30.0,
         connect_timeout_s: float = 5.0,
-        stream_timeout_s: float = 600.0,
+        stream_timeout_s: float = LONGEST_STREAM_S,
         idle_s: float = 4.0,
         max_reply_bytes: int = 16_000_000,
         max_header_bytes: int = 16_384,
