@@ -28,6 +28,10 @@ def guard(
     password: Annotated[
         bool, typer.Option("--password", help="Print the operators' password, and end.")
     ] = False,
+    token: Annotated[
+        bool,
+        typer.Option("--metrics-token", help="Print the token that /metrics asks for, and end."),
+    ] = False,
 ) -> None:
     """Enforce the audited policy in front of model servers.
 
@@ -52,13 +56,14 @@ def guard(
             way_out="reticent guard reticent.toml, or reticent guard --demo to look at one.",
         )
     file = load_guard(config)
-    if password:
+    if password or token:
         import os
 
-        from reticent.guard.admin.session import operator_password
+        from reticent.guard.admin.session import metrics_token, operator_password
         from reticent.guard.secrets import read_secret
 
-        typer.echo(operator_password(read_secret(file, os.environ)))
+        secret = read_secret(file, os.environ)
+        typer.echo(operator_password(secret) if password else metrics_token(secret))
         return
     from reticent.guard.describe import described
 

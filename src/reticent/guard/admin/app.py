@@ -1,6 +1,8 @@
 """The routes of the operators' side."""
 
 import asyncio
+import hmac
+import ipaddress
 from collections.abc import AsyncIterator
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -16,7 +18,7 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from reticent.guard.admin.health import Health
-from reticent.guard.admin.session import COOKIE, LASTS_S, Sessions
+from reticent.guard.admin.session import COOKIE, LASTS_S, Sessions, metrics_token
 from reticent.guard.admin.view import Gathering
 from reticent.guard.assemble import Parts
 
@@ -59,6 +61,7 @@ class _Pages:
         self._wall = parts.pipeline.wall
         self._health = Health(parts)
         self._sessions = Sessions(parts.secret)
+        self._token = metrics_token(parts.secret).encode("ascii")
         self._gathering = Gathering(parts, self._wall)
         self._watchers = 0
         self._templates = Environment(
@@ -78,6 +81,10 @@ class _Pages:
         return JSONResponse(body, status_code=503 if troubles else 200)
 
     async def metrics(self, request: Request) -> Response:
+        """Show the counters; beyond this machine, to those with the token only."""
+        if not self._may_measure(request):
+            headers = {"WWW-Authenticate": "Bearer"}
+            return Response("A metrics token is needed.", 401, headers)
         exposition = self._parts.metrics.exposition()
         return Response(exposition, headers={"Content-Type": self._parts.metrics.media_type})
 
@@ -131,6 +138,12 @@ class _Pages:
     def _may_look(self, request: Request) -> bool:
         return self._sessions.holds(request.cookies.get(COOKIE), self._wall())
 
+    def _may_measure(self, request: Request) -> bool:
+        if is_loopback(self._parts.file.guard.admin) or self._may_look(request):
+            return True
+        shown = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(shown.encode("utf-8", "replace"), self._token)
+
     async def _main(self) -> str:
         view = await self._gathering.view(await self._health.troubles())
         return self._templates.get_template("main.html").render(v=view)
@@ -152,6 +165,15 @@ class _Pages:
     def _page(self, name: str, status: int = 200, **values: object) -> HTMLResponse:
         page = self._templates.get_template(name).render(**values)
         return HTMLResponse(page, status_code=status, headers=HEADERS)
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether only this machine can reach an address such as "127.0.0.1:8081"."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _field(body: bytes, name: str) -> str:

@@ -21,8 +21,8 @@ class Health:
         self._parts.metrics.journal(up=not down)
         if down:
             found.append("the journal cannot be written")
-        try:
-            await self._parts.limits.spent(PROBE)
-        except Exception:  # whatever the store's client raises: it is away
+        limits = self._parts.limits
+        await limits.spent(PROBE)  # so that a store which nobody has asked yet is looked for
+        if limits.down:
             found.append("the shared store is away")
         return found

@@ -22,6 +22,11 @@ def operator_password(secret: bytes) -> str:
     return "-".join(letters[i : i + 5] for i in range(0, 20, 5))
 
 
+def metrics_token(secret: bytes) -> str:
+    """Return what a collector must show to read the metrics over a network: 160 bits in hex."""
+    return derived(secret, "metrics token").hex()[:40]
+
+
 @final
 class Sessions:
     """Checks passwords, slowly if tried too often, and signs cookies.
