@@ -304,6 +304,14 @@ def test_memory_for_tokens_is_bounded() -> None:
     assert verifier.identify(signed(ed(), "EdDSA", n=-1), NOW_S) is not first
 
 
+def test_tokens_that_expired_are_not_kept() -> None:
+    verifier, _ = tokens(Given(public(ed())), Clock(NOW_S))
+    for n in range(30):
+        assert verifier.identify(signed(ed(), "EdDSA", n=n, exp=NOW_S + 10), NOW_S) is not None
+    assert verifier.identify(signed(ed(), "EdDSA", exp=NOW_S + 600), NOW_S + 41) is not None
+    assert len(verifier._kept) == 1
+
+
 @given(st.text(max_size=300))
 def test_no_text_is_a_token_by_accident(text: str) -> None:
     assert identify(text) is None

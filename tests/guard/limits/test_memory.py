@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from reticent.core import BadInput
-from reticent.guard.limits.memory import MemoryLimits, lease_rows
+from reticent.guard.limits.memory import _LOOK_LEAST_KEYS, MemoryLimits, lease_rows
 from reticent.guard.limits.shelf import _TABLE
 from reticent.guard.types import Scope
 
@@ -183,6 +183,28 @@ def test_resting_keys_leave_memory_and_forget_nothing(tmp_path):
             assert (rows, refused.reason) == (4, "lifetime")
 
     run(story, tmp_path / "limits.sqlite", max_keys=8)
+
+
+def test_callers_who_came_once_do_not_stay_in_memory():
+    async def story(limits, clock):
+        lasting = Scope(key="lasting", lifetime_rows=5)
+        busy = Scope(key="busy", concurrent=1)
+        await limits.admit([lasting], 2, sensitive=True)
+        assert (await limits.admit([busy], 1, sensitive=True)).granted
+        for i in range(6 * _LOOK_LEAST_KEYS):
+            once = Scope(key=f"k{i}", rows_per_minute=60, burst_rows=2)
+            assert (await limits.admit([once], 1, sensitive=True)).granted
+            clock.now_s += 0.1
+        assert len(limits._kept) <= _LOOK_LEAST_KEYS
+        assert (await limits.admit([busy], 1, sensitive=True)).reason == "concurrent"
+        assert (await count(limits, [lasting]))[0] == 3
+        last = Scope(key="last", rows_per_minute=6, burst_rows=2)
+        assert (await count(limits, [last]))[0] == 2
+        for i in range(2 * _LOOK_LEAST_KEYS):
+            await limits.admit([Scope(key=f"l{i}", rows_per_minute=60)], 1, sensitive=True)
+        assert (await limits.admit([last], 1, sensitive=True)).reason == "rate"
+
+    run(story)
 
 
 def test_keys_that_come_and_go_under_many_clients_are_counted_exactly(tmp_path):

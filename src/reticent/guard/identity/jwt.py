@@ -80,9 +80,16 @@ class Tokens:
             _LOG.debug("A token was refused: %s.", refusal)
             return None
         self._kept[digest] = (from_s, until_s, keys, caller)
-        if len(self._kept) > MOST_KEPT:
-            self._kept.popitem(last=False)
+        self._forget_rested(now_s)
         return caller
+
+    def _forget_rested(self, now_s: float) -> None:
+        """Drop what has rested longest, as long as it has expired or there is too much."""
+        while self._kept:
+            longest_rested = next(iter(self._kept))
+            if len(self._kept) <= MOST_KEPT and now_s < self._kept[longest_rested][1]:
+                break
+            del self._kept[longest_rested]
 
     def _verified(self, text: str, keys: PublicKeys, now_s: float) -> tuple[float, float, Caller]:
         parts = text.split(".")

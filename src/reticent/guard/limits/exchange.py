@@ -14,7 +14,7 @@ from reticent.guard.limits.memory import GRANTED
 from reticent.guard.limits.wire import Packed, ask, batch, bulk, pack, verdict
 from reticent.guard.types import Admission, Scope
 
-_PACKED_MOST = 100_000
+_PACKED_MOST = 10_000
 _T = TypeVar("_T")
 
 

@@ -15,6 +15,7 @@ NO_STORE_RETRY_S = 1.0
 BUSY_RETRY_S = 1.0
 """When to come again if all slots are taken: a guess, since nobody knows when one comes free."""
 
+_LOOK_LEAST_KEYS = 1024
 _LEASE_LEAST_ROWS = 8
 _LEASE_MOST_ROWS = 4096
 _LEASE_SHARE = 64
@@ -58,9 +59,11 @@ class MemoryLimits:
     give a caller a fresh burst, and `concurrent` starts from zero as no request outlives the
     process.
 
-    Keys that rest leave memory once there are more than `max_keys` (the longest rested half goes)
-    and are found again in the file, which keeps them for as long as they matter: lifetime counts
-    for ever, others until their rate is full and their windows have passed.
+    Keys whose rate is full again, and which count nothing that lasts, leave memory whenever the
+    keys have doubled in number: callers who came once cost nothing for long. Others leave once
+    there are more than `max_keys` (the longest rested half goes) and are found again in the file,
+    which keeps them for as long as they matter: lifetime counts for ever, others until their rate
+    is full and their windows have passed.
 
     If the file cannot be written, what needs it is refused with "store away".
 
@@ -80,6 +83,12 @@ class MemoryLimits:
         self._shelf = Shelf(path)
         self._kept: dict[str, Spending] = {}
         self._evictions = 0
+        self._look_at_keys = _LOOK_LEAST_KEYS
+
+    @property
+    def down(self) -> str:
+        """Return "": there is no store to be away."""
+        return ""
 
     async def admit(self, scopes: Sequence[Scope], rows: int, *, sensitive: bool) -> Admission:
         """Book `rows` in every scope, or in none.
@@ -174,8 +183,11 @@ class MemoryLimits:
         missing = [scope for scope in scopes if scope.key not in self._kept]
         if missing:
             await self._bring_in(missing)
+            needed = {scope.key for scope in scopes}
+            if len(self._kept) >= self._look_at_keys:
+                await self._let_go(now_us, needed)
             if len(self._kept) > self._max_keys:
-                await self._evict(now_us, {scope.key for scope in scopes})
+                await self._evict(now_us, needed)
             return
         ones = [self._kept[s.key] for s in scopes if s.lifetime_rows is not None or s.rolling]
         for one in ones:
@@ -203,6 +215,19 @@ class MemoryLimits:
                 if scope.key in texts:
                     one.restore(texts[scope.key])
                 self._kept[scope.key] = one
+
+    async def _let_go(self, now_us: int, needed: set[str]) -> None:
+        """Forget the keys that stand where one never seen would."""
+        gone = [
+            key
+            for key, one in self._kept.items()
+            if not one.in_flight and key not in needed and one.keep_until_us() <= now_us
+        ]
+        for key in gone:
+            del self._kept[key]
+        self._evictions += 1
+        self._look_at_keys = max(_LOOK_LEAST_KEYS, 2 * len(self._kept))
+        await self._shelf.forget_before(now_us)
 
     async def _evict(self, now_us: int, needed: set[str]) -> None:
         """Put the half that has rested longest into the file, with exact counts."""
