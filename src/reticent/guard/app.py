@@ -1,7 +1,6 @@
 """The guard as an ASGI application: nothing but translation between ASGI and the pipeline."""
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing, suppress
 from typing import Any
@@ -9,15 +8,11 @@ from typing import Any
 from reticent.guard.arrival import Disconnected, Receive, read_headers
 from reticent.guard.pipeline import Pipeline, Reply
 from reticent.guard.refusals import Refused
+from reticent.guard.replies import UNREADABLE, headers_of
 from reticent.guard.text_flow import TextFlow
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-_FIXED = (
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-)
 
 
 async def serve_one(pipeline: Pipeline, scope: Scope, receive: Receive, send: Send) -> None:
@@ -26,7 +21,7 @@ async def serve_one(pipeline: Pipeline, scope: Scope, receive: Receive, send: Se
     try:
         headers = read_headers(scope["headers"])
     except Refused:
-        await _send(send, Reply(400, b'{"error":"The request cannot be read."}'))
+        await _send(send, UNREADABLE)
         return
     try:
         reply = await pipeline.handle(
@@ -42,7 +37,7 @@ async def serve_one(pipeline: Pipeline, scope: Scope, receive: Receive, send: Se
     if reply.stream is None:
         await _send(send, reply)
     else:
-        await _send_stream(receive, send, reply, reply.stream)
+        await send_stream(receive, send, reply, reply.stream)
 
 
 async def refuse_websocket(receive: Receive, send: Send) -> None:
@@ -52,16 +47,17 @@ async def refuse_websocket(receive: Receive, send: Send) -> None:
 
 
 async def _send(send: Send, reply: Reply) -> None:
-    headers = _headers(reply)
+    headers = headers_of(reply)
     headers.append((b"content-length", b"%d" % len(reply.body)))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
 
 
-async def _send_stream(receive: Receive, send: Send, reply: Reply, flow: TextFlow) -> None:
+async def send_stream(receive: Receive, send: Send, reply: Reply, flow: TextFlow) -> None:
+    """Send a streamed reply until it or the caller's patience ends."""
     gone = asyncio.ensure_future(receive())  # the body was read: only a disconnect can come now
     try:
-        head = {"type": "http.response.start", "status": reply.status, "headers": _headers(reply)}
+        head = {"type": "http.response.start", "status": reply.status, "headers": headers_of(reply)}
         await send(head)
         async with aclosing(flow.events()) as events:
             while (event := await _next(events, gone)) is not None:
@@ -86,14 +82,3 @@ async def _next(events: AsyncGenerator[bytes, None], gone: asyncio.Future[Any]) 
             with suppress(asyncio.CancelledError):
                 await coming
     return None
-
-
-def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
-    headers = [(b"content-type", reply.media_type.encode("ascii")), *_FIXED]
-    if reply.digest:
-        headers.append((b"reticent-policy", reply.digest.encode("ascii")))
-    if reply.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    if reply.retry_after_s:
-        headers.append((b"retry-after", b"%d" % max(1, math.ceil(reply.retry_after_s))))
-    return headers

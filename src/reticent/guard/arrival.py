@@ -48,12 +48,12 @@ def media_type(headers: Mapping[str, str]) -> str:
 
 
 async def read_body(
-    receive: Receive, headers: Mapping[str, str], *, longest: int, timeout_s: float
+    receive: Receive | bytes, headers: Mapping[str, str], *, longest: int, timeout_s: float
 ) -> bytes:
     """Return the body, with its encoding undone.
 
     Args:
-        receive: ASGI's.
+        receive: ASGI's; or the body itself, if all of it is here.
         headers: of the request.
         longest: most bytes, before and after the encoding is undone.
         timeout_s: for all of it.
@@ -63,13 +63,12 @@ async def read_body(
     declared = headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > longest:
         raise refusals.too_long()
-    message = await _soon(receive, timeout_s)
-    if message["type"] == "http.request" and not message.get("more_body"):
-        body = message.get("body", b"")  # nearly every request is one piece
+    if isinstance(receive, bytes):  # nearly every request is one piece
+        body = receive
     else:
         try:
             async with asyncio.timeout(timeout_s):
-                body = await _gathered(receive, message, longest)
+                body = await _gathered(receive, longest)
         except TimeoutError as error:
             raise refusals.too_slow() from error
     if len(body) > longest:
@@ -78,18 +77,11 @@ async def read_body(
     return body if encoding is None else _decoded(bytes(body), encoding, longest)
 
 
-async def _soon(receive: Receive, timeout_s: float) -> MutableMapping[str, Any]:
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await receive()
-    except TimeoutError as error:
-        raise refusals.too_slow() from error
-
-
-async def _gathered(receive: Receive, message: MutableMapping[str, Any], longest: int) -> bytes:
+async def _gathered(receive: Receive, longest: int) -> bytes:
     parts: list[bytes] = []
     length = 0
     while True:
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
         part = message.get("body", b"")
@@ -99,7 +91,6 @@ async def _gathered(receive: Receive, message: MutableMapping[str, Any], longest
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)
-        message = await receive()
 
 
 def _decoded(body: bytes, encoding: str, longest: int) -> bytes:

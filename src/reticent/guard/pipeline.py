@@ -136,9 +136,9 @@ class Pipeline:
         query: bytes,
         headers: Mapping[str, str],
         address: str,
-        receive: Receive,
+        receive: Receive | bytes,
     ) -> Reply:
-        """Return the reply to a request; every request gets one.
+        """Return the reply to a request; every request gets one. See `read_body` for `receive`.
 
         Raises: Disconnected if the caller has gone.
         """
@@ -180,7 +180,7 @@ class Pipeline:
             taken_s=self.clock() - passage.started_s,
         )
 
-    async def _answered(self, passage: _Passage, query: bytes, receive: Receive) -> Reply:
+    async def _answered(self, passage: _Passage, query: bytes, receive: Receive | bytes) -> Reply:
         gates = self.gates
         caller = self.identity.identify(passage.headers, passage.address, self.wall())
         if caller is None:

@@ -8,38 +8,19 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from typing import Any
 
 import uvicorn
 
 from reticent.config import GuardFile, load_guard
 from reticent.core import BadInput, ReticentError
 from reticent.guard.admin import admin_app
-from reticent.guard.app import Scope, Send, refuse_websocket, serve_one
-from reticent.guard.arrival import Receive
 from reticent.guard.assemble import Parts, open_parts
 from reticent.guard.http import BoundedHttp, sweep
+from reticent.guard.port import CallersPort
+from reticent.guard.types import JournalDown
 
+_LOOK_EVERY_S = 0.05
 _log = logging.getLogger("reticent.guard")
-
-
-class Ports:
-    """Sends each connection to the callers' side or to the operators', by the port it came to."""
-
-    def __init__(self, parts: Parts, admin: Any, admin_address: tuple[str, int]) -> None:
-        self._pipeline = parts.pipeline
-        self._admin = admin
-        self._admin_address = admin_address
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] == "http":
-            if scope["server"] == self._admin_address:
-                await self._admin(scope, receive, send)
-            else:
-                await serve_one(self._pipeline, scope, receive, send)
-        elif scope["type"] == "websocket":
-            await refuse_websocket(receive, send)
 
 
 def run(
@@ -95,10 +76,9 @@ async def _serve_on(
     parts = await open_parts(file, environ=environ, wall=time.time, clock=time.monotonic)
     loop = asyncio.get_running_loop()
     try:
-        app = Ports(parts, admin_app(parts), admin.getsockname()[:2])
         server = _Server(
             uvicorn.Config(
-                app,
+                admin_app(parts),
                 http=BoundedHttp,
                 ws="none",
                 lifespan="off",
@@ -121,11 +101,16 @@ async def _serve_on(
         sweeping = asyncio.create_task(
             sweep(server.server_state.connections, lambda: parts.file.guard.head_timeout_s)
         )
+        port = CallersPort(parts.pipeline, head_timeout_s=lambda: parts.file.guard.head_timeout_s)
+        await port.open(callers)
+        draining = asyncio.create_task(_drain(server, port, lambda: parts.file.guard.drain_s))
         telling = asyncio.create_task(_tell(server, parts, callers, admin, ready))
         stopping = asyncio.create_task(_stop(server, stop))
         try:
-            await server.serve(sockets=[callers, admin])
+            await server.serve(sockets=[admin])
+            await draining
         finally:
+            draining.cancel()
             sweeping.cancel()
             telling.cancel()
             stopping.cancel()
@@ -173,11 +158,19 @@ async def _reload(parts: Parts) -> None:
         _log.info("the configuration was read again")
     except ReticentError as error:
         _log.error("the configuration was not taken", extra={"why": error.what})
+    except JournalDown:
+        _log.error("the configuration was not taken", extra={"why": "The journal is down."})
 
 
 async def _stop(server: uvicorn.Server, stop: asyncio.Event) -> None:
     await stop.wait()
     server.should_exit = True
+
+
+async def _drain(server: "_Server", port: CallersPort, drain_s: Callable[[], float]) -> None:
+    while not server.should_exit:
+        await asyncio.sleep(_LOOK_EVERY_S)
+    await port.close(drain_s=drain_s(), hurry=lambda: server.force_exit)
 
 
 async def _tell(

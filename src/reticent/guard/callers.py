@@ -1,0 +1,485 @@
+"""HTTP/1.1 for callers: one connection, read strictly, answered in order, bounded in all it takes.
+
+llhttp (through httptools) reads the grammar and is strict: both a length and chunks, two lengths,
+folded headers and bare line feeds are errors there. What it leaves open is decided here. Why it is
+our own: ADR 11.
+"""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, Final, cast, final
+from urllib.parse import unquote
+
+import httptools
+
+from reticent.guard import refusals
+from reticent.guard.app import send_stream
+from reticent.guard.arrival import Disconnected, read_headers
+from reticent.guard.pipeline import Reply
+from reticent.guard.refusals import Refused
+from reticent.guard.replies import UNREADABLE, head_of
+
+if TYPE_CHECKING:
+    from reticent.guard.port import CallersPort
+
+MOST_HEAD_BYTES = 32_768
+MOST_LEFT_BYTES = 4_000_000  # of a body that nobody reads any more
+_MOST_HELD_BYTES = 65_536
+_MOST_WAITING = 2
+_NEVER_S: Final = float("inf")
+_SPECIAL = re.compile(rb"[^!-~]|[%?#]")
+
+
+@final
+class Request:
+    """A request of which the head is there, and more and more of the body."""
+
+    __slots__ = (
+        "asks",
+        "complete",
+        "held_bytes",
+        "keep",
+        "known",
+        "left_bytes",
+        "method",
+        "old",
+        "parts",
+        "raw",
+        "url",
+    )
+
+    def __init__(
+        self, method: str, url: bytes, raw: list[tuple[bytes, bytes]], *, version: str
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.raw = raw
+        self.known = version in ("1.1", "1.0")
+        self.old = version != "1.1"
+        self.asks = False  # waits for "100 Continue" before it goes on
+        self.complete = False
+        self.held_bytes = 0
+        self.keep = False  # another may follow
+        self.left_bytes = -1  # of the body, let go after the reply; -1 before it
+        self.parts: list[bytes] = []
+
+
+@final
+class CallerConnection(asyncio.Protocol):
+    """A caller's connection.
+
+    Args:
+        port: what it came to.
+    """
+
+    __slots__ = (
+        "_address",
+        "_current",
+        "_deadline_s",
+        "_drained",
+        "_ended_one",
+        "_fault",
+        "_gone",
+        "_head_bytes",
+        "_in_head",
+        "_now",
+        "_over",
+        "_parser",
+        "_paused",
+        "_port",
+        "_raw",
+        "_requests",
+        "_serving",
+        "_streaming",
+        "_taken_by_s",
+        "_transport",
+        "_url",
+        "_wake",
+    )
+
+    def __init__(self, port: "CallersPort") -> None:
+        self._port = port
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._raw: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0
+        self._in_head = False
+        self._ended_one = False  # within these bytes
+        self._current: Request | None = None  # whose body is coming
+        self._requests: deque[Request | None] = deque()  # waiting; None: what came is no request
+        self._now: Request | None = None  # being answered
+        self._fault = False  # what came cannot be read, and what follows is not
+        self._over = False  # nothing more will come
+        self._paused = False
+        self._streaming = False
+        self._wake: asyncio.Future[None] | None = None  # of the task, for whatever comes
+        self._drained: asyncio.Future[None] | None = None
+        self._gone: asyncio.Future[None] = port.loop.create_future()
+        self._taken_by_s = _NEVER_S
+        self._deadline_s = port.loop.time() + port.head_timeout_s()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        peer = transport.get_extra_info("peername")
+        self._address = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._serving = self._port.loop.create_task(self._serve())
+        self._port.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on."""
+        if self._fault or self._over:
+            return
+        self._ended_one = False
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._cannot_read()
+            return
+        if self._current is None and not self._ended_one:
+            # What stands behind a whole request in the same bytes is counted from the next ones on.
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEAD_BYTES:
+                self._cannot_read()
+            return
+        wake = self._wake
+        if wake is not None and not wake.done():
+            wake.set_result(None)
+        self._mind_the_flow()
+
+    def eof_received(self) -> bool:
+        """Take the end of what a caller says: what was asked is still answered, but no stream."""
+        self._over = True
+        self._woken()
+        return self._now is not None and not self._streaming
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the caller is gone."""
+        self._over = True
+        self._port.connections.discard(self)
+        self._gone.set_result(None)
+        self._woken()
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        """Wait for a caller who is slow to take."""
+        self._drained = self._port.loop.create_future()
+        self._taken_by_s = self._port.loop.time() + self._port.taking_timeout_s
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._taken_by_s = _NEVER_S
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
+
+    # What httptools calls.
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._in_head = True
+        if self._now is None:
+            self._deadline_s = self._port.loop.time() + self._port.head_timeout_s()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header. A trailer is none: no proxy in front has looked at it."""
+        if self._current is None:
+            self._raw.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Let the request wait for its turn; its body follows."""
+        parser = self._parser
+        request = Request(
+            parser.get_method().decode("ascii"),
+            self._url,
+            self._raw,
+            version=parser.get_http_version(),
+        )
+        self._current = request
+        self._requests.append(request)
+        self._url = b""
+        self._raw = []
+        self._head_bytes = 0
+        self._in_head = False
+        self._deadline_s = _NEVER_S
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body, or let it go if the request has been answered already."""
+        request = self._current
+        if request is None:
+            return
+        if request.left_bytes < 0:
+            request.parts.append(body)
+            request.held_bytes += len(body)
+            return
+        request.left_bytes += len(body)
+        if request.left_bytes > MOST_LEFT_BYTES:
+            self._transport.close()
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        request, self._current = self._current, None
+        self._ended_one = True
+        if request is not None:
+            request.complete = True
+            request.keep = not request.old and self._parser.should_keep_alive()
+
+    # What the port calls.
+
+    def too_old(self, now_s: float) -> bool:
+        """Return whether the caller has kept us waiting for too long."""
+        return now_s > self._deadline_s or now_s > self._taken_by_s
+
+    def end(self) -> None:
+        """End it, at once if its caller does not even take what was written."""
+        if self._taken_by_s < _NEVER_S:
+            self._transport.abort()
+        else:
+            self._transport.close()
+
+    def stop(self) -> None:
+        """End it when all that was asked is answered."""
+        self._over = True
+        self._woken()
+
+    def cancel(self) -> None:
+        """End it whatever is under way."""
+        self._serving.cancel()
+        self._transport.abort()
+
+    # One request after the other.
+
+    async def _serve(self) -> None:
+        requests = self._requests
+        try:
+            while not self._gone.done():
+                if requests:
+                    request = self._now = requests.popleft()
+                    self._mind_the_flow()
+                    if request is None:
+                        self._write(UNREADABLE, None)
+                        return
+                    if not await self._answer(request):
+                        return
+                    self._now = None
+                elif self._over:
+                    return
+                else:
+                    await self._more()
+        except Disconnected:
+            pass
+        except Exception as error:
+            self._port.pipeline.tally.fault(error)
+        finally:
+            self._transport.close()
+
+    async def _answer(self, request: Request) -> bool:
+        """Answer a request; return whether another may follow."""
+        if self._drained is not None:
+            await self._drained
+        try:
+            headers = read_headers(request.raw)
+            _check_framing(request, headers)
+            path, query = _target(request.url)
+        except Refused:
+            self._write(UNREADABLE, None)
+            return False
+        if request.complete:
+            body = b"".join(request.parts)
+        else:
+            body = None
+            request.asks = headers.get("expect", "").lower() == "100-continue"
+        reply = await self._port.pipeline.handle(
+            request.method,
+            path,
+            query,
+            headers,
+            self._address,
+            body if body is not None else _Pieces(self, request).receive,
+        )
+        if reply.stream is not None:
+            if not await self._stream(reply, request):
+                return False
+        else:
+            self._write(reply, request)
+        if not request.complete:
+            await self._let_go(request)
+        if not request.keep or self._fault:
+            return False
+        port = self._port
+        self._deadline_s = port.loop.time() + (
+            port.head_timeout_s() if self._in_head else port.idle_timeout_s
+        )
+        return True
+
+    async def piece(self, request: Request) -> bytes:
+        """Return the next piece of a request's body; b"" at its end.
+
+        Raises: Refused if what comes is none; Disconnected.
+        """
+        if request.asks and not request.parts:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.asks = False
+        while not request.parts and not request.complete:
+            if self._fault:
+                raise refusals.unreadable()
+            if self._over:
+                raise Disconnected
+            await self._more()
+        body = b"".join(request.parts)
+        request.parts.clear()
+        request.held_bytes = 0
+        self._mind_the_flow()
+        return body
+
+    @property
+    def gone(self) -> "asyncio.Future[None]":
+        """Return what is done when the caller has gone."""
+        return self._gone
+
+    async def _let_go(self, request: Request) -> None:
+        """Read the rest of a body that nobody wants, for a while."""
+        request.parts.clear()
+        request.held_bytes = request.left_bytes = 0
+        self._deadline_s = self._port.loop.time() + self._port.head_timeout_s()
+        self._mind_the_flow()
+        while not request.complete and not self._fault and not self._over:
+            await self._more()
+
+    async def _more(self) -> None:
+        """Wait until something has come, or nothing more will."""
+        self._wake = self._port.loop.create_future()
+        await self._wake
+
+    def _woken(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    def _cannot_read(self) -> None:
+        """Answer what was read before, and then say so; what follows could be anything."""
+        self._fault = True
+        self._requests.append(None)
+        self._woken()
+        self._mind_the_flow()
+
+    def _mind_the_flow(self) -> None:
+        """Let callers wait who ask faster than they are answered."""
+        current = self._current
+        full = (
+            len(self._requests) > _MOST_WAITING
+            or (current is not None and current.held_bytes > _MOST_HELD_BYTES)
+            or self._fault
+        )
+        if full is self._paused or self._transport.is_closing():
+            return
+        self._paused = full
+        if full:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _write(self, reply: Reply, request: Request | None) -> None:
+        """Write a reply; no request for one after which the connection ends."""
+        body = reply.body
+        framing = b"content-length: %d\r\n\r\n" % len(body)
+        if request is None or (request.complete and not request.keep):
+            framing = b"connection: close\r\n" + framing
+        if request is not None and request.method == "HEAD":
+            body = b""
+        self._transport.write(head_of(reply, framing=framing) + body)
+
+    async def _stream(self, reply: Reply, request: Request) -> bool:
+        """Write a streamed reply as it comes; return whether it came to its end."""
+        flow = reply.stream
+        if flow is None:
+            return False
+        ended = False
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            nonlocal ended
+            if message["type"] == "http.response.start":
+                framing = b"transfer-encoding: chunked\r\n"
+                if not request.keep:
+                    framing = b"connection: close\r\n" + (b"" if request.old else framing)
+                data = head_of(reply, framing=framing + b"\r\n")
+            else:
+                body = message["body"]
+                ended = not message.get("more_body")
+                data = body if request.old or not body else b"%x\r\n%b\r\n" % (len(body), body)
+                if ended and not request.old:
+                    data += b"0\r\n\r\n"
+            self._transport.write(data)
+            if self._drained is not None:
+                await self._drained
+
+        self._streaming = True
+        try:
+            await send_stream(_Going(self).receive, send, reply, flow)
+        finally:
+            self._streaming = False
+        return ended
+
+
+@final
+class _Pieces:
+    """The body of a request that is still coming, as ASGI has it."""
+
+    __slots__ = ("_connection", "_request")
+
+    def __init__(self, connection: CallerConnection, request: Request) -> None:
+        self._connection = connection
+        self._request = request
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        body = await self._connection.piece(self._request)
+        more = bool(self._request.parts) or not self._request.complete
+        return {"type": "http.request", "body": body, "more_body": more}
+
+
+@final
+class _Going:
+    """Tells when a caller has gone, as ASGI has it."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: CallerConnection) -> None:
+        self._connection = connection
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        await asyncio.shield(self._connection.gone)
+        return {"type": "http.disconnect"}
+
+
+def _check_framing(request: Request, headers: Mapping[str, str]) -> None:
+    """Raise Refused for a request that other servers might read otherwise."""
+    head_bytes = len(request.url) + sum(len(name) + len(value) for name, value in request.raw)
+    chunks = headers.get("transfer-encoding")
+    if (
+        not request.known
+        or head_bytes > MOST_HEAD_BYTES
+        or (chunks is not None and (chunks.lower() != "chunked" or request.old))
+        or ("host" not in headers and not request.old)
+    ):
+        raise refusals.unreadable()
+
+
+def _target(url: bytes) -> tuple[str, bytes]:
+    """Return path, decoded, and query of a request's target.
+
+    Raises: Refused for a target that is none.
+    """
+    if url.startswith(b"/") and not _SPECIAL.search(url):
+        return url.decode("latin-1"), b""
+    try:
+        parts = httptools.parse_url(url)
+        return unquote(parts.path.decode("ascii")), parts.query or b""
+    except (httptools.HttpParserInvalidURLError, AttributeError, UnicodeDecodeError):
+        raise refusals.unreadable() from None
