@@ -99,6 +99,11 @@ class Limits(Protocol):
     can make a model fail must not get free questions.
     """
 
+    @property
+    def down(self) -> str:
+        """Return why a shared store cannot be asked now; "" while all is well."""
+        ...
+
     async def admit(self, scopes: Sequence[Scope], rows: int, *, sensitive: bool) -> Admission:
         """Book `rows` in every scope, or in none.
 

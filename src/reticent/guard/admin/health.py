@@ -22,7 +22,10 @@ class Health:
         if down:
             found.append("the journal cannot be written")
         limits = self._parts.limits
-        await limits.spent(PROBE)  # so that a store which nobody has asked yet is looked for
+        try:
+            await limits.spent(PROBE)  # so that a store which nobody has asked yet is looked for
+        except Exception:  # whatever a store's client or a disk raises
+            found.append("the limits cannot be read")
         if limits.down:
             found.append("the shared store is away")
         return found

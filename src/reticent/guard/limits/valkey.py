@@ -120,6 +120,11 @@ class SharedLimits:
         """What the store is now: "up", "away: WHY", "joining: WHY" or "new"."""
         return self._store if self._store in ("up", "new") else f"{self._store}: {self._why}"
 
+    @property
+    def down(self) -> str:
+        """Return why the store cannot be asked now; "" while it can, or before anybody asked."""
+        return "" if self._store in ("up", "new") else self._why
+
     async def admit(self, scopes: Sequence[Scope], rows: int, *, sensitive: bool) -> Admission:
         """Book `rows` in every scope, or in none.
 
@@ -231,8 +236,11 @@ class SharedLimits:
     async def spent(self, key: str) -> Mapping[str, float]:
         """Return what the store holds of a scope: see `MemoryLimits.spent`.
 
-        While the store is away: "lifetime_rows" as this replica last saw them, or {}.
+        While the store is away: "lifetime_rows" as this replica last saw them, or {}. The first to
+        ask has it joined.
         """
+        if self._store == "new":
+            self._wake()
         if self._store == "up":
             with suppress(StoreAway):
                 return await self._joining.spent(key)

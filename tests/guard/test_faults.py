@@ -1,0 +1,311 @@
+"""Faults of everything that a guard hangs on, with real processes and under load.
+
+Whatever breaks: no row over budget, no acknowledged journal row lost, no unfiltered byte out, and
+all of it heals by itself.
+"""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import threading
+import time
+
+import pytest
+from guard.journal.postgres_server import new_postgres
+from guard.processes import (
+    MANY,
+    NOISE,
+    ROUND,
+    GuardProcess,
+    Load,
+    ask,
+    expected,
+    guards,
+    model_server,
+    no_row_lost,
+    no_unfiltered_byte,
+    question,
+    until,
+)
+from guard.served_model import answer
+
+from reticent.guard.fingerprints import fingerprints
+
+
+@pytest.fixture(scope="module")
+def upstream():
+    with model_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    server = new_postgres()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def valkey(store):
+    """Return a store that no other guard has ever joined."""
+    return store
+
+
+def test_a_model_server_that_dies_or_hangs(tmp_path):
+    with model_server() as upstream, guards(GuardProcess(tmp_path, upstream.origin)) as (guard,):
+        gate, key = guard.gate(), guard.key()
+        until(lambda: ask(guard.origin, key, (0.5, 1.0)).status == 200)
+        with Load([guard.origin], key) as load:
+            load.until_more(200)
+            upstream.kill()
+            load.until_more(503)
+            upstream.start()
+            load.until_more(200)
+            upstream.hang()
+            load.until_more(504, more=4)
+            upstream.go_on()
+            load.until_more(200)
+        assert load.statuses <= {200, 502, 503, 504}
+        no_unfiltered_byte(load.answered(), gate)
+        assert guard.end() == 0
+        no_row_lost(load.answered(), gate, guard.journal())
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Yield a file system of four megabytes; None without the right to have one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or not shutil.which("mount") or subprocess.run(mount).returncode:
+        yield None
+        return
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder, guard):
+    """Leave no room on a guard's disk; return what makes it again."""
+    if folder is None:  # no file of the process may grow
+        pid, limits = guard.process.pid, resource.prlimit(guard.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, limits[1]))
+        return lambda: resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as out:
+        try:
+            while out.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+    return ballast.unlink
+
+
+def test_a_full_disk_shuts_a_guard_until_there_is_room(tmp_path, small_disk, upstream):
+    with guards(GuardProcess(small_disk or tmp_path, upstream.origin)) as (guard,):
+        gate, key = guard.gate(), guard.key()
+        until(lambda: ask(guard.origin, key, (0.5, 1.0)).status == 200)
+        with Load([guard.origin], key) as load:
+            load.until_more(200)
+            room_again = fill(small_disk, guard)
+            load.until_more(503)
+            until(lambda: "the journal cannot be written" in guard.troubles())
+            room_again()
+            load.until_more(200)
+            until(lambda: guard.troubles() == [])
+        assert load.statuses == {200, 503}
+        no_unfiltered_byte(load.answered(), gate)
+        assert guard.end() == 0
+        entries = guard.journal()
+        no_row_lost(load.answered(), gate, entries)
+        assert "outage" in {entry.kind for entry in entries}
+
+
+def replicas(tmp_path, upstream, valkey, postgres, *, limits=MANY, defences=ROUND):
+    shared = f'store = "{valkey.url}"\njournal = "{postgres.dsn}"\nreplicas = 2'
+    return [
+        GuardProcess(
+            tmp_path, upstream.origin, name=name, guard=shared, limits=limits, defences=defences
+        )
+        for name in ("one", "two")
+    ]
+
+
+def rows_journalled(entries, identity):
+    return sum(e.rows for e in entries if e.kind == "query" and e.identity == identity)
+
+
+def pseudonym_of(guard, gate, entries, told):
+    """Return how the journal calls who asked a question."""
+    wanted = fingerprints(gate.fingerprint_key, [list(told.row)])[0]
+    return next(e.identity for e in entries if wanted in e.fingerprints)
+
+
+def test_a_replica_killed_under_load(tmp_path, upstream, valkey, postgres):
+    budget = 400
+    limits = f"{MANY}, lifetime_rows = {budget}"
+    both = replicas(tmp_path, upstream, valkey, postgres, limits=limits)
+    with guards(*both) as (one, two):
+        gate, key = one.gate(), one.key("killed")
+        for guard in (one, two):
+            until(lambda guard=guard: ask(guard.origin, key, (0.5, guard.port)).status == 200)
+        with Load([one.origin, two.origin], key, callers=6) as load:
+            load.until_more(200, more=100)
+            two.kill()
+            load.until_more(0, more=4)
+            load.until_more(200, more=40)
+            two.start()
+            load.until_more(429, more=40)
+        assert load.statuses <= {0, 200, 429, 503}
+        answered = load.answered()
+        assert len(answered) + 2 <= budget
+        no_unfiltered_byte(answered, gate)
+        assert (one.end(), two.end()) == (0, 0)
+        entries = one.journal()
+        no_row_lost(answered, gate, entries)
+        # What was booked and not journalled was never answered.
+        assert len(answered) + 2 <= rows_journalled(
+            entries, pseudonym_of(one, gate, entries, answered[0])
+        )
+        assert rows_journalled(entries, pseudonym_of(one, gate, entries, answered[0])) <= budget
+
+
+def test_a_store_or_a_journal_killed_and_back(tmp_path, upstream, valkey, postgres):
+    budget = 4_000
+    limits = f"{MANY}, lifetime_rows = {budget}"
+    both = replicas(tmp_path, upstream, valkey, postgres, limits=limits)
+    with guards(*both) as (one, two):
+        gate, key = one.gate(), one.key("outage")
+        for guard in (one, two):
+            until(lambda guard=guard: ask(guard.origin, key, (0.5, guard.port)).status == 200)
+        with Load([one.origin, two.origin], key, pause_s=0.01) as load:
+            load.until_more(200)
+            for server, trouble in (
+                (valkey, "the shared store is away"),
+                (postgres, "the journal cannot be written"),
+            ):
+                server.kill()
+                load.until_more(503)
+                for guard in (one, two):
+                    until(lambda guard=guard, t=trouble: t in guard.troubles())
+                before = len(load.answered())
+                load.until_more(503)
+                assert len(load.answered()) == before, "sensitive models are shut"
+                server.start()
+                for guard in (one, two):
+                    until(lambda guard=guard: guard.troubles() == [])
+                load.until_more(200, more=40)
+        assert load.statuses <= {200, 429, 503}
+        answered = load.answered()
+        assert len(answered) + 2 <= budget
+        no_unfiltered_byte(answered, gate)
+        assert (one.end(), two.end()) == (0, 0)
+        no_row_lost(answered, gate, one.journal())
+
+
+def in_threads(*calls):
+    found = [None] * len(calls)
+
+    def run(i):
+        found[i] = calls[i]()
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    return threads, found
+
+
+def test_what_was_begun_is_answered_before_a_guard_ends(tmp_path, upstream):
+    with guards(GuardProcess(tmp_path, upstream.origin)) as (guard,):
+        gate, key = guard.gate(), guard.key()
+        until(lambda: ask(guard.origin, key, (0.5, 1.0)).status == 200)
+        slow = [(-1.0, float(i)) for i in range(12)]
+        threads, told = in_threads(*[lambda row=row: ask(guard.origin, key, row) for row in slow])
+        time.sleep(0.5)
+        assert guard.end() == 0
+        for thread in threads:
+            thread.join(20)
+        assert [one.status for one in told] == [200] * len(slow)
+        assert [one.body for one in told] == [expected(gate, question(row)) for row in slow]
+        assert ask(guard.origin, key, (0.5, 1.0)).status == 0
+        entries = guard.journal()
+        no_row_lost(told, gate, entries)
+        assert entries[-1].kind == "stop"
+
+
+def test_a_configuration_read_under_load_drops_nothing(tmp_path, upstream):
+    settings = "drain_s = 0.2\nbody_timeout_s = 2.0"
+    with guards(GuardProcess(tmp_path, upstream.origin, guard=settings)) as (guard,):
+        before, key = guard.gate(), guard.key()
+        until(lambda: ask(guard.origin, key, (0.5, 1.0)).status == 200)
+        with Load([guard.origin], key) as load:
+            load.until_more(200)
+            threads, slow = in_threads(lambda: ask(guard.origin, key, (-1.5, 2.0)))
+            time.sleep(0.3)
+            guard.reload(defences='[{kind = "hard_label"}]')
+            after = guard.gate()
+            load.until_more(200)
+            guard.path.write_text("broken [")
+            guard.process.send_signal(1)
+            load.until_more(200)
+            for _ in range(5):
+                guard.reload(defences=ROUND)
+                guard.reload(defences='[{kind = "hard_label"}]')
+            load.until_more(200)
+            threads[0].join(20)
+        assert load.statuses == {200}
+        assert slow[0].status == 200, "what was begun under the old one ends under it"
+        assert {one.digest for one in load.told} == {before.digest, after.digest}
+        assert slow[0].digest == before.digest
+        no_unfiltered_byte([*load.answered(), *slow], before, after)
+        assert load.told[-1].digest == after.digest
+        assert guard.end() == 0
+        entries = guard.journal()
+        no_row_lost(load.answered(), before, entries)
+        assert [e.kind for e in entries].count("policy") == 11
+
+
+def test_keys_come_and_go_under_load(tmp_path, upstream):
+    with guards(GuardProcess(tmp_path, upstream.origin)) as (guard,):
+        key, doomed = guard.key(), guard.key("doomed")
+        until(lambda: ask(guard.origin, doomed, (0.5, 1.0)).status == 200)
+        with Load([guard.origin], key) as load:
+            load.until_more(200)
+            changes = guard.key_changes()
+            changes.revoke(doomed.split("_")[1])
+            changes.close()
+            until(lambda: ask(guard.origin, doomed, (0.5, 1.0)).status == 401)
+            fresh = guard.key("fresh")
+            until(lambda: ask(guard.origin, fresh, (0.5, 1.0)).status == 200)
+            load.until_more(200)
+            assert ask(guard.origin, doomed, (0.5, 1.0)).status == 401
+        assert load.statuses == {200}
+
+
+def test_replicas_say_the_same_and_count_together(tmp_path, upstream, valkey, postgres):
+    budget = 60
+    limits = f"{MANY}, lifetime_rows = {budget}"
+    both = replicas(tmp_path, upstream, valkey, postgres, limits=limits, defences=NOISE)
+    with guards(*both) as (one, two):
+        gate, key = one.gate(), one.key("parity")
+        until(lambda: ask(one.origin, key, (9.0, 9.0)).status == 200)
+        until(lambda: ask(two.origin, key, (9.0, 9.0)).status == 200)
+        spent = 2
+        for i in range(8):
+            rows = [(i + 0.125 * j, -0.0 if i == 0 else 1e-3 * i) for j in range(i % 3 + 1)]
+            asked = question(*rows)
+            first, second = (ask(guard.origin, key, *rows) for guard in (one, two))
+            assert first.body == second.body == expected(gate, asked)
+            assert first.status == second.status == 200
+            spent += 2 * len(rows)
+        scores = [json.loads(said)["outputs"][1]["data"] for said in (first.body, answer(asked))]
+        assert scores[0] != [round(score, 6) for score in scores[1]], "there is no noise in it"
+        more = 0
+        while (told := ask((one, two)[more % 2].origin, key, (50.0, more))).status == 200:
+            more += 1
+            assert more <= budget
+        assert spent + more == budget  # to the row, whoever was asked
+        assert told.status == 429
+        assert ask(one.origin, key, (1.0, 1.0)).status == 429
+        assert ask(two.origin, key, (1.0, 1.0)).status == 429
