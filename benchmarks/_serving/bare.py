@@ -3,55 +3,46 @@
 python bare.py PORT MODEL_PORT
 """
 
+import asyncio
+import socket
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Mapping
 from typing import Any
 
-import uvicorn
+import uvloop
 
+from reticent.guard.pipeline import Reply
+from reticent.guard.port import CallersPort
 from reticent.guard.upstream import HttpUpstream
 from reticent.protocols.base import WireRequest
-
-Message = MutableMapping[str, Any]
 
 
 class Bare:
     def __init__(self, origin: str) -> None:
         self.upstream = HttpUpstream(origin)
 
-    async def __call__(
+    async def handle(
         self,
-        scope: Message,
-        receive: Callable[[], Awaitable[Message]],
-        send: Callable[[Message], Awaitable[None]],
-    ) -> None:
-        message = await receive()
-        body = message["body"]
-        while message["more_body"]:
-            message = await receive()
-            body += message["body"]
-        reply = await self.upstream.send(
-            WireRequest(method=scope["method"], path=scope["path"], body=body)
-        )
-        headers = [
-            (b"content-type", reply.media_type.encode()),
-            (b"content-length", b"%d" % len(reply.body)),
-        ]
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.body})
+        method: str,
+        path: str,
+        query: bytes,
+        headers: Mapping[str, str],
+        address: str,
+        body: Any,
+    ) -> Reply:
+        while not isinstance(body, bytes):
+            message = await body()
+            body = message["body"]
+        reply = await self.upstream.send(WireRequest(method=method, path=path, body=body))
+        return Reply(reply.status, reply.body)
+
+
+async def main(port: int, model: int) -> None:
+    bare: Any = Bare(f"http://127.0.0.1:{model}")
+    with socket.create_server(("127.0.0.1", port)) as sock:
+        await CallersPort(bare, head_timeout_s=lambda: 10.0).open(sock)
+        await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    port, model = map(int, sys.argv[1:])
-    uvicorn.run(
-        Bare(f"http://127.0.0.1:{model}"),
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-    )
+    uvloop.run(main(*map(int, sys.argv[1:])))
