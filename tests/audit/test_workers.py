@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +26,9 @@ def run(code: str) -> list[str]:
 def test_to_begin_imports_nothing_here_and_everything_there():
     code = """
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from reticent.audit.workers import begin, context
 begin()
 print("sklearn" in sys.modules)
@@ -54,3 +58,47 @@ def test_processor_time_of_ended_workers_is_counted():
 
 def test_before_any_worker_has_begun_no_time_is_counted():
     assert run("from reticent.audit.workers import cpu_s; print(cpu_s())") == ["0.0"]
+
+
+def test_workers_end_with_the_audit_that_was_killed():
+    code = """
+import os, signal, time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from reticent.audit.workers import context, end_with_parent
+pool = ProcessPoolExecutor(2, mp_context=context(), initializer=end_with_parent)
+pids = set()
+while len(pids) < 2:
+    pids |= set(pool.map(exec_pid, range(8)))
+print(*pids, flush=True)
+pool.submit(time.sleep, 300)
+pool.submit(time.sleep, 300)
+time.sleep(0.3)
+os.kill(os.getpid(), signal.SIGKILL)
+""".replace("exec_pid", "pid_of")
+    code = "from audit.test_workers import pid_of\n" + code
+    tests = str(Path(__file__).parents[1])
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=env
+    )
+    assert done.returncode == -9, done.stderr
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert len(pids) == 2
+    deadline = time.monotonic() + 20
+    while any(is_alive(pid) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def pid_of(_):
+    time.sleep(0.05)
+    return os.getpid()
+
+
+def is_alive(pid):
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"

@@ -19,7 +19,7 @@ from reticent.audit.plan import Task
 from reticent.audit.prepare import Prepared
 from reticent.audit.record import NotRun
 from reticent.audit.store import Store
-from reticent.audit.workers import context, stop_children
+from reticent.audit.workers import context, end_with_parent, stop_children
 from reticent.core import (
     NO_CHANNEL,
     AttributeClaim,
@@ -179,6 +179,7 @@ _HERE: dict[str, Bench] = {}  # what a worker process was started with; never re
 
 
 def _start_worker(bench: Bench) -> None:
+    end_with_parent()
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears of Ctrl-C and says what next

@@ -13,7 +13,7 @@ import numpy as np
 
 from reticent.audit.store import Store, key_of
 from reticent.audit.trainer import Trainer
-from reticent.audit.workers import context, stop_children
+from reticent.audit.workers import context, end_with_parent, stop_children
 from reticent.core import BadInput, Bools, Column, Inputs, ReticentError, take
 from reticent.core.events import Listener, Progress, silent
 from reticent.targets.base import Target
@@ -126,6 +126,7 @@ _POOL: dict[str, Any] = {}  # what a worker process was started with; never read
 
 
 def _start_worker(x: Inputs, y: Column, fit: bytes) -> None:
+    end_with_parent()
     _POOL.update(x=x, y=y, fit=pickle.loads(fit))
 
 

@@ -10,6 +10,8 @@ halfway through. Where forking is not safe (macOS) or not possible, workers star
 import multiprocessing
 import os
 import sys
+import threading
+from collections.abc import Callable
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -42,6 +44,21 @@ def stop_children() -> None:
     """End the worker processes at once; what they had finished is on disk."""
     for child in multiprocessing.active_children():
         child.terminate()
+
+
+def end_with_parent() -> None:
+    """Have this worker end at once when the audit that it works for is killed.
+
+    An orphan would train on, and keep people's records in memory, for nobody.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_outlive, args=(parent.join,), daemon=True).start()
+
+
+def _outlive(wait: Callable[[], object]) -> None:
+    wait()
+    os._exit(1)
 
 
 def cpu_s() -> float:
