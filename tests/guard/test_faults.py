@@ -17,6 +17,7 @@ from guard.journal.postgres_server import new_postgres
 from guard.processes import (
     MANY,
     NOISE,
+    PATH,
     ROUND,
     GuardProcess,
     Load,
@@ -29,6 +30,7 @@ from guard.processes import (
     question,
     until,
 )
+from guard.raw import Line, written
 from guard.served_model import answer
 
 from reticent.guard.fingerprints import fingerprints
@@ -222,7 +224,18 @@ def test_what_was_begun_is_answered_before_a_guard_ends(tmp_path, upstream):
         until(lambda: ask(guard.origin, key, (0.5, 1.0)).status == 200)
         slow = [(-1.0, float(i)) for i in range(12)]
         threads, told = in_threads(*[lambda row=row: ask(guard.origin, key, row) for row in slow])
-        time.sleep(0.5)
+        with Line(guard.origin) as line:  # and one who has not even said everything
+            body = question((0.25, 7.0))
+            headers = [f"Authorization: Bearer {key}", "Content-Type: application/json"]
+            whole = written(PATH, body, headers=headers)
+            line.send(whole[:-5])
+            time.sleep(0.5)
+            guard.process.terminate()
+            time.sleep(0.1)
+            line.send(whole[-5:])
+            reply = line.reply()
+            assert (reply.status, reply.body) == (200, expected(gate, body))
+            assert reply.headers["connection"] == "close"
         assert guard.end() == 0
         for thread in threads:
             thread.join(20)

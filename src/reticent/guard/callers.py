@@ -28,6 +28,7 @@ MOST_HEAD_BYTES = 32_768
 MOST_LEFT_BYTES = 4_000_000  # of a body that nobody reads any more
 _MOST_HELD_BYTES = 65_536
 _MOST_WAITING = 2
+_FRAMING = 8  # bytes on the wire per byte of body; a chunk of one byte takes six
 _NEVER_S: Final = float("inf")
 _SPECIAL = re.compile(rb"[^!-~]|[%?#]")
 
@@ -38,6 +39,7 @@ class Request:
 
     __slots__ = (
         "asks",
+        "body_bytes",
         "complete",
         "held_bytes",
         "keep",
@@ -48,6 +50,7 @@ class Request:
         "parts",
         "raw",
         "url",
+        "wire_bytes",
     )
 
     def __init__(
@@ -59,11 +62,13 @@ class Request:
         self.known = version in ("1.1", "1.0")
         self.old = version != "1.1"
         self.asks = False  # waits for "100 Continue" before it goes on
+        self.body_bytes = 0  # so far
         self.complete = False
         self.held_bytes = 0
         self.keep = False  # another may follow
         self.left_bytes = -1  # of the body, let go after the reply; -1 before it
         self.parts: list[bytes] = []
+        self.wire_bytes = 0  # of the body so far, with chunk extensions and trailers
 
 
 @final
@@ -84,6 +89,7 @@ class CallerConnection(asyncio.Protocol):
         "_gone",
         "_head_bytes",
         "_in_head",
+        "_last",
         "_now",
         "_over",
         "_parser",
@@ -111,6 +117,7 @@ class CallerConnection(asyncio.Protocol):
         self._requests: deque[Request | None] = deque()  # waiting; None: what came is no request
         self._now: Request | None = None  # being answered
         self._fault = False  # what came cannot be read, and what follows is not
+        self._last = False  # nothing more is begun
         self._over = False  # nothing more will come
         self._paused = False
         self._streaming = False
@@ -135,6 +142,7 @@ class CallerConnection(asyncio.Protocol):
         if self._fault or self._over:
             return
         self._ended_one = False
+        before = self._current
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -146,6 +154,11 @@ class CallerConnection(asyncio.Protocol):
             if self._head_bytes > MOST_HEAD_BYTES:
                 self._cannot_read()
             return
+        if before is not None and before is self._current:
+            before.wire_bytes += len(data)
+            if before.wire_bytes > _FRAMING * before.body_bytes + MOST_HEAD_BYTES:
+                self._cannot_read()  # llhttp would keep an endless trailer in memory
+                return
         wake = self._wake
         if wake is not None and not wake.done():
             wake.set_result(None)
@@ -155,7 +168,7 @@ class CallerConnection(asyncio.Protocol):
         """Take the end of what a caller says: what was asked is still answered, but no stream."""
         self._over = True
         self._woken()
-        return self._now is not None and not self._streaming
+        return (self._now is not None or bool(self._requests)) and not self._streaming
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the caller is gone."""
@@ -216,6 +229,7 @@ class CallerConnection(asyncio.Protocol):
         request = self._current
         if request is None:
             return
+        request.body_bytes += len(body)
         if request.left_bytes < 0:
             request.parts.append(body)
             request.held_bytes += len(body)
@@ -246,8 +260,8 @@ class CallerConnection(asyncio.Protocol):
             self._transport.close()
 
     def stop(self) -> None:
-        """End it when all that was asked is answered."""
-        self._over = True
+        """End it when all that was begun is answered."""
+        self._last = True
         self._woken()
 
     def cancel(self) -> None:
@@ -270,7 +284,7 @@ class CallerConnection(asyncio.Protocol):
                     if not await self._answer(request):
                         return
                     self._now = None
-                elif self._over:
+                elif self._over or (self._last and self._current is None):
                     return
                 else:
                     await self._more()
@@ -312,7 +326,7 @@ class CallerConnection(asyncio.Protocol):
             self._write(reply, request)
         if not request.complete:
             await self._let_go(request)
-        if not request.keep or self._fault:
+        if not request.keep or self._fault or self._last:
             return False
         port = self._port
         self._deadline_s = port.loop.time() + (
@@ -390,7 +404,7 @@ class CallerConnection(asyncio.Protocol):
         """Write a reply; no request for one after which the connection ends."""
         body = reply.body
         framing = b"content-length: %d\r\n\r\n" % len(body)
-        if request is None or (request.complete and not request.keep):
+        if request is None or self._last or (request.complete and not request.keep):
             framing = b"connection: close\r\n" + framing
         if request is not None and request.method == "HEAD":
             body = b""
