@@ -11,6 +11,7 @@ from typing import Any
 
 from reticent.core import Answer, BadPolicy, Channel, Inputs, canonical_rows
 from reticent.defences import Defence, Keyed, defence_kinds
+from reticent.defences.base import QuickDefence
 from reticent.defences.bucket_usage import BucketUsage
 from reticent.defences.pad_time import PadTime
 
@@ -59,6 +60,12 @@ class Policy:
         for i, step in enumerate(self.defences):
             answer = step.apply(answer, Keyed(secret, rows, i))
         return answer
+
+    @property
+    def quick_steps(self) -> tuple[QuickDefence, ...] | None:
+        """Return the steps if all of them can do without arrays where there are few scores."""
+        steps = tuple(step for step in self.defences if isinstance(step, QuickDefence))
+        return steps if len(steps) == len(self.defences) else None
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return the chain as plain data: one mapping a defence, `kind` and its settings."""

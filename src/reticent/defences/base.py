@@ -4,11 +4,12 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
 from reticent.core import Answer, Channel, Floats
+from reticent.core.few import Few
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +66,13 @@ class Defence(Protocol):
         Raises: BadPolicy if the step makes no sense for this kind of answer (top-k of a
         regressor), naming the way out.
         """
+        ...
+
+
+@runtime_checkable
+class QuickDefence(Protocol):
+    """A step that needs no arrays for a few scores; what it leaves is what `apply` does."""
+
+    def apply_few(self, few: Few) -> Few | None:
+        """Return what is left of a few answers; None to leave them to `apply`."""
         ...

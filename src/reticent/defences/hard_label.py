@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from reticent.core import Answer, BadPolicy, Channel
+from reticent.core.few import Few
 from reticent.defences._settings import refuse_values
 from reticent.defences.base import Keyed
 
@@ -31,3 +32,7 @@ class HardLabel:
                 way_out="Wrap the model so that it answers with labels, or leave the step out.",
             )
         return Answer(labels=answer.labels)
+
+    def apply_few(self, few: Few) -> Few | None:
+        """Return what `apply` does, of a few."""
+        return None if few.labels is None else Few(few.labels, None)

@@ -8,6 +8,7 @@ import numpy as np
 
 from reticent.core import Answer, Channel, Floats
 from reticent.core.answers import FEW
+from reticent.core.few import Few
 from reticent.defences._settings import whole
 from reticent.defences.base import Keyed
 
@@ -46,6 +47,13 @@ class Round:
             values=None if answer.values is None else self._rounded(answer.values),
             embeddings=None if answer.embeddings is None else self._rounded(answer.embeddings),
         )
+
+    def apply_few(self, few: Few) -> Few:
+        """Return what `apply` does, of a few."""
+        if few.scores is None:
+            return few
+        digits = self.digits
+        return Few(few.labels, [[_rounded_one(v, digits) for v in row] for row in few.scores])
 
     def _rounded(self, numbers: Floats) -> Floats:
         if numbers.size <= FEW:

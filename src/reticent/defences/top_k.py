@@ -8,6 +8,7 @@ import numpy as np
 
 from reticent.core import Answer, Channel
 from reticent.core.answers import FEW
+from reticent.core.few import Few
 from reticent.defences._settings import refuse_values, whole
 from reticent.defences.base import Keyed
 
@@ -57,6 +58,15 @@ class TopK:
         shown = np.full_like(answer.scores, np.nan)
         np.put_along_axis(shown, best, np.take_along_axis(answer.scores, best, axis=1), axis=1)
         return Answer(labels=answer.labels, scores=shown)
+
+    def apply_few(self, few: Few) -> Few | None:
+        """Return what `apply` does, of a few; None if a score is withheld already."""
+        rows = few.scores
+        if rows is None:
+            return few
+        if any(v != v for row in rows for v in row):
+            return None
+        return Few(few.labels, [_best_of(row, self.k) for row in rows])
 
 
 def _best_of(row: list[float], k: int) -> list[float]:

@@ -9,6 +9,7 @@ import numpy as np
 from reticent.config import GuardFile
 from reticent.config.guard import Endpoint
 from reticent.core import Answer, BadInput, BadPolicy, Channel, check_raw
+from reticent.core.few import Few
 from reticent.guard.secrets import derived
 from reticent.guard.text_filter import FilterMaker, PassText
 from reticent.guard.types import Caller, Scope
@@ -17,6 +18,7 @@ from reticent.policy import Policy
 from reticent.protocols import (
     Interface,
     Question,
+    QuickProtocol,
     TextProtocol,
     WireProtocol,
     protocol_kinds,
@@ -60,6 +62,7 @@ class Gate:
         validator: checks inputs.
         scopes: who is counted, for a caller and an address.
         upstream: the model server.
+        quick: does what `shape` does for a few answers; None for those that need arrays.
         make_filter: what reads every text before a caller does.
     """
 
@@ -78,6 +81,7 @@ class Gate:
     validator: Validator
     scopes: Callable[[Caller, str], tuple[Scope, ...]]
     upstream: Upstream
+    quick: Callable[[Few], Few | None] | None = None
     make_filter: FilterMaker = PassText
 
     @property
@@ -179,7 +183,30 @@ def open_gate(
         validator=validator,
         scopes=scopes,
         upstream=upstream,
+        quick=_quick(protocol, policy, policy.exposes(CHANNELS[endpoint.task]), endpoint.task),
     )
+
+
+def _quick(
+    protocol: object, policy: Policy, channels: Channel, task: str
+) -> Callable[[Few], Few | None] | None:
+    """Return what shapes a few answers of a classifier without arrays; None if nothing can."""
+    steps = policy.quick_steps
+    if steps is None or task != "classification" or not isinstance(protocol, QuickProtocol):
+        return None
+    applied = tuple(step.apply_few for step in steps)
+    open_ = channels.value
+
+    def shaped(few: Few | None) -> Few | None:
+        if few is None or not few.is_fine():
+            return None
+        for step in applied:
+            few = step(few)
+            if few is None:
+                return None
+        return few.only(open_)
+
+    return shaped
 
 
 def _try_out(endpoint: Endpoint, name: str, policy: Policy) -> None:

@@ -4,13 +4,13 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from typing import Any
+from typing import Any, cast
 
 from reticent.core import BadAnswer, BadPolicy, Choice, TextReply
 from reticent.guard.gates import Gate
 from reticent.guard.text_filter import HeldText, filtered
 from reticent.guard.upstream.errors import UpstreamBad, UpstreamError
-from reticent.protocols import BadReply, Question, WireResponse
+from reticent.protocols import BadReply, Question, QuickProtocol, WireResponse
 from reticent.text_policy import shape_text
 
 EVENT_STREAM = "text/event-stream"
@@ -28,6 +28,12 @@ def shaped_reply(gate: Gate, response: WireResponse, question: Question) -> byte
         shaped = _shaped(gate, question, TextReply(choices=kept, usage=reply.usage))
         return texts.write_reply(shaped, question, gate.interface)
     predictions = gate.predictions
+    if gate.quick is not None:
+        quick = cast("QuickProtocol", predictions)  # `open_gate` has looked
+        few = quick.read_few(response, question, gate.interface)
+        few = None if few is None else gate.quick(few)
+        if few is not None:
+            return quick.write_few(few, question, gate.interface)
     raw = predictions.read_answer(response, question, gate.interface)
     return predictions.write_answer(gate.shape(raw, question.rows), question, gate.interface)
 

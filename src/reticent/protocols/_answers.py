@@ -8,6 +8,7 @@ import numpy as np
 
 from reticent.core import Answer, Floats, Ints
 from reticent.core.answers import FEW
+from reticent.core.few import Few
 from reticent.protocols._body import bad_reply
 from reticent.protocols.base import Interface
 
@@ -238,6 +239,25 @@ def written(answer: Answer, interface: Interface, wanted: Sequence[str] = ()) ->
         parts["value"] = clean(answer.values)
     if answer.embeddings is not None:
         parts["embedding"] = clean(answer.embeddings)
+    return parts
+
+
+def few_written(
+    few: Few, interface: Interface, wanted: Sequence[str] = ()
+) -> dict[str, tuple[list[int], list[Any]]]:
+    """Return what `written` does of a few answers, meaning -> shape and cells in one row."""
+    labels, scores = few
+    parts: dict[str, tuple[list[int], list[Any]]] = {}
+    shows_scores = scores is not None and (not wanted or "scores" in wanted)
+    if labels is not None and (
+        not shows_scores or "label" in (wanted or interface.outputs.values())
+    ):
+        classes = interface.classes
+        cells = [(classes[i] if classes else i) if i >= 0 else None for i in labels]
+        parts["label"] = ([len(cells), 1], cells)
+    if scores is not None and shows_scores:
+        flat_scores = [cell + 0.0 for row in scores for cell in row]
+        parts["scores"] = ([len(scores), len(scores[0])], flat_scores)
     return parts
 
 

@@ -264,6 +264,26 @@ def rows_of(output: Mapping[str, Any], n: int, meaning: str) -> Any:
     return found.reshape(shape)
 
 
+def few_scores(output: Any, n: int, interface: Interface) -> list[list[float]] | None:
+    """Return the rows of an output of few plain scores; None for anything else."""
+    if output is None:
+        return None
+    data, shape = output.get("data"), output.get("shape")
+    if type(data) is not list or not 0 < len(data) <= FEW or set(map(type, data)) != _FLOAT:
+        return None
+    k = len(data) // n
+    if (
+        type(shape) is not list
+        or shape != [n, k]
+        or set(map(type, shape)) != {int}
+        or n * k != len(data)
+        or (interface.classes and k != len(interface.classes))
+        or interface.settings.get("scores") == "second"
+    ):
+        return None
+    return [data] if n == 1 else _cut(data, k)
+
+
 def shape_of(cells: Any) -> list[int]:
     """Return the shape under which cells are written, two dimensions at least."""
     shape = [len(cells)] if type(cells) is list else list(cells.shape)

@@ -11,9 +11,10 @@ know is dropped, and `write_answer` builds its bytes from the answer alone.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from reticent.core import Answer, ReticentError
+from reticent.core.few import Few
 from reticent.core.text import TextReply
 
 JSON = "application/json"
@@ -159,6 +160,24 @@ class WireProtocol(_Questions, Protocol):
 
         What the answer lacks is left out; withheld scores are null, labels of abstained rows too.
         """
+        ...
+
+
+@runtime_checkable
+class QuickProtocol(Protocol):
+    """A protocol that needs no arrays for a few scores; the bytes are those of `write_answer`."""
+
+    def read_few(
+        self, response: WireResponse, question: Question, interface: Interface
+    ) -> Few | None:
+        """Return a few answers with scores; None to leave them to `read_answer`.
+
+        Raises: BadReply, where `read_answer` would.
+        """
+        ...
+
+    def write_few(self, few: Few, question: Question, interface: Interface) -> bytes:
+        """Return the canonical encoding of a few answers."""
         ...
 
 

@@ -4,12 +4,15 @@ Source: https://github.com/kserve/open-inference-protocol, specification/protoco
 Binary tensors and Triton's `classification` parameter are not part of what is spoken here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, final
 
 from reticent.core import Answer
+from reticent.core.few import Few
 from reticent.protocols._answers import (
     assembled,
+    few_written,
+    labels_of,
     name_of,
     names_of,
     outputs_of,
@@ -32,6 +35,7 @@ from reticent.protocols._tensors import (
     as_tensor,
     check_parameters,
     check_tensor,
+    few_scores,
     from_columns,
     from_tensor,
     kind_of,
@@ -116,46 +120,92 @@ class OpenInference:
         self, response: WireResponse, question: Question, interface: Interface
     ) -> Answer:
         """Return what the known outputs say; raises BadReply."""
-        if _BINARY in response.headers:
-            raise bad_reply("it has binary tensors")
-        body = reply_body(response)
-        outputs = body.get("outputs") if type(body) is dict else None
-        if type(outputs) is not list:
-            raise bad_reply("it has no outputs")
         n = len(question.rows)
-        by_name = {
-            each["name"]: each
-            for each in outputs
-            if type(each) is dict and type(each.get("name")) is str
-        }
-        if len(by_name) != len(outputs):
-            raise bad_reply("an output has no name, or one has another's")
-        found = outputs_of(by_name, interface)
+        found = _found(response, interface)
         return assembled({m: rows_of(found[m], n, m) for m in found}, n, interface)
+
+    def read_few(
+        self, response: WireResponse, question: Question, interface: Interface
+    ) -> Few | None:
+        """Return what `read_answer` does, as lists; None for what is no few plain scores."""
+        n = len(question.rows)
+        found = _found(response, interface)
+        scores = few_scores(found.get("scores"), n, interface)
+        if scores is None:
+            return None
+        if "label" in found:
+            labels = labels_of(rows_of(found["label"], n, "label"), n, interface).tolist()
+            if max(labels) >= len(scores[0]):
+                return None
+        else:
+            labels = [row.index(max(row)) for row in scores]
+        return Few(labels, scores)
+
+    def write_few(self, few: Few, question: Question, interface: Interface) -> bytes:
+        """Return what `write_answer` does."""
+        wanted = tuple(_called(question, interface))
+        return _written(few_written(few, interface, wanted), question, interface)
 
     def write_answer(self, answer: Answer, question: Question, interface: Interface) -> bytes:
         """Return the outputs that the caller asked for, as far as the answer has them."""
-        names = names_of(interface)
-        asked: Sequence[str] = question.details.get("outputs", ())
-        called = {names[name]: name for name in reversed(asked)}
-        outputs = []
-        for meaning, cells in written(answer, interface, tuple(called)).items():
-            outputs.append(
-                {
-                    "name": called.get(meaning) or name_of(meaning, interface),
-                    "shape": shape_of(cells),
-                    "datatype": kind_of(interface.classes) if meaning == "label" else "FP64",
-                    "data": cells if type(cells) is list else cells.ravel(),
-                }
-            )
-        body: dict[str, Any] = {"model_name": interface.model}
-        if "id" in question.details:
-            body["id"] = question.details["id"]
-        return write({**body, "outputs": outputs})
+        called = _called(question, interface)
+        parts = {
+            meaning: (shape_of(cells), cells if type(cells) is list else cells.ravel())
+            for meaning, cells in written(answer, interface, tuple(called)).items()
+        }
+        return _written(parts, question, interface)
 
     def write_refusal(self, status: int, message: str) -> bytes:
         """Return an error object."""
         return write({"error": message})
+
+
+def _called(question: Question, interface: Interface) -> dict[str, str]:
+    """Return the outputs that the caller asked for, meaning -> name; none for all."""
+    asked: Sequence[str] = question.details.get("outputs", ())
+    if not asked:
+        return {}
+    names = names_of(interface)
+    return {names[name]: name for name in reversed(asked)}
+
+
+def _written(
+    parts: Mapping[str, tuple[list[int], Any]], question: Question, interface: Interface
+) -> bytes:
+    """Return the bytes of an answer's parts, meaning -> shape and cells."""
+    called = _called(question, interface)
+    outputs = [
+        {
+            "name": called.get(meaning) or name_of(meaning, interface),
+            "shape": shape,
+            "datatype": kind_of(interface.classes) if meaning == "label" else "FP64",
+            "data": cells,
+        }
+        for meaning, (shape, cells) in parts.items()
+    ]
+    body: dict[str, Any] = {"model_name": interface.model}
+    if "id" in question.details:
+        body["id"] = question.details["id"]
+    body["outputs"] = outputs
+    return write(body)
+
+
+def _found(response: WireResponse, interface: Interface) -> dict[str, Any]:
+    """Return the known outputs of a reply, by meaning; raises BadReply."""
+    if _BINARY in response.headers:
+        raise bad_reply("it has binary tensors")
+    body = reply_body(response)
+    outputs = body.get("outputs") if type(body) is dict else None
+    if type(outputs) is not list:
+        raise bad_reply("it has no outputs")
+    by_name = {
+        each["name"]: each
+        for each in outputs
+        if type(each) is dict and type(each.get("name")) is str
+    }
+    if len(by_name) != len(outputs):
+        raise bad_reply("an output has no name, or one has another's")
+    return outputs_of(by_name, interface)
 
 
 def _path(interface: Interface) -> str:
