@@ -1,13 +1,19 @@
 """Every `bash` and `python` block of the documentation runs, page by page, in its order.
 
 A block that is not meant to run here (it installs, or takes minutes) is fenced as `sh` or `text`.
-`<!-- exit 1 -->` above a fence says which exit code the block ends with, if not 0.
+`<!-- exit 1 -->` above a fence says which exit code the block ends with, if not 0. Ports of the
+loopback interface are replaced by free ones, each number by the same one in all of a page. A server
+that a page starts leaves its process id in a file `*.pid`, and is ended after the page.
 """
 
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +26,9 @@ FENCE = re.compile(
 )
 
 
+PORT = re.compile(r"(?<=127\.0\.0\.1:)\d{4,5}\b|(?<=--port )\d{4,5}\b")
+
+
 def blocks(page: Path) -> list[tuple[str, str, int]]:
     found = FENCE.finditer(page.read_text("utf-8"))
     return [(m["kind"], m["code"], int(m["exit"] or 0)) for m in found]
@@ -29,8 +38,34 @@ def with_blocks() -> list[Path]:
     return [page for page in PAGES if blocks(page)]
 
 
+@pytest.fixture
+def with_free_ports() -> Callable[[str], str]:
+    """Replaces ports; they are drawn at once, so that no two of them are the same."""
+    socks = [socket.socket() for _ in range(6)]
+    for sock in socks:
+        sock.bind(("127.0.0.1", 0))
+    free = [str(sock.getsockname()[1]) for sock in socks]
+    for sock in socks:
+        sock.close()
+    chosen: dict[str, str] = {}
+
+    def replaced(code: str) -> str:
+        return PORT.sub(lambda m: chosen.setdefault(m[0], free[len(chosen)]), code)
+
+    return replaced
+
+
+@pytest.fixture
+def servers_end(tmp_path: Path) -> Iterator[None]:
+    yield
+    for file in tmp_path.glob("*.pid"):
+        with suppress(ProcessLookupError):
+            os.kill(int(file.read_text()), signal.SIGKILL)
+
+
+@pytest.mark.usefixtures("servers_end")
 @pytest.mark.parametrize("page", with_blocks(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_blocks_run(page: Path, tmp_path: Path) -> None:
+def test_blocks_run(page: Path, tmp_path: Path, with_free_ports: Callable[[str], str]) -> None:
     env = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join(
@@ -41,7 +76,7 @@ def test_blocks_run(page: Path, tmp_path: Path) -> None:
     for number, (kind, code, wanted) in enumerate(blocks(page), start=1):
         program = ["bash", "-euo", "pipefail", "-c"] if kind == "bash" else [sys.executable, "-c"]
         done = subprocess.run(
-            [*program, code],
+            [*program, with_free_ports(code)],
             cwd=tmp_path,
             env=env,
             stdin=subprocess.DEVNULL,

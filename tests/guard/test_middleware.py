@@ -25,6 +25,7 @@ def application(model):
         async def send(message):
             sent.append(message)
 
+        assert request.app.state.fitted == "in the lifespan"
         await inner(request.scope, request.receive, send)
         return JSONResponse(json.loads(sent[1]["body"]), sent[0]["status"], {"x-model": CANARY})
 
@@ -35,6 +36,7 @@ def application(model):
 
     async def lifespan(app):
         started.append("started")
+        app.state.fitted = "in the lifespan"
         yield
         started.append("stopped")
 

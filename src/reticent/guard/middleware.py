@@ -76,5 +76,5 @@ class ReticentMiddleware:
 
 
 def _inherited(scope: Scope) -> dict[str, Any]:
-    """Return what the application's lifespan may leave for its requests."""
-    return {"state": scope["state"]} if "state" in scope else {}
+    """Return what requests find of the application: itself, and what its lifespan left for them."""
+    return {name: scope[name] for name in ("app", "state") if name in scope}
