@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import final
 
-MOST_IDENTITIES = 2_000
+MOST_IDENTITIES = 1_000
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Counts:
 
 @final
 class Activity:
-    """Counts by identity and model; the longest idle are forgotten beyond 2,000."""
+    """Counts by identity and model; the longest idle are forgotten beyond 1,000."""
 
     def __init__(self) -> None:
         self._counts: OrderedDict[tuple[str, str, str], Counts] = OrderedDict()

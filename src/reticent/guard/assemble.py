@@ -39,7 +39,7 @@ from reticent.guard.watching import Watching
 if TYPE_CHECKING:  # an extra of its own
     from reticent.guard.tracing import Tracer
 
-REMEMBERED = 4_096  # addresses whose pseudonyms are kept at hand
+REMEMBERED = 1_024  # addresses whose pseudonyms are kept at hand
 
 #: Settings that only a new start can change: what is open stays open.
 FIXED = (

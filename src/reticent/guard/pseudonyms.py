@@ -13,7 +13,7 @@ from reticent.guard.types import Caller
 LENGTH = 16
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=1_024)
 def pseudonym(secret: bytes, kind: str, text: str) -> str:
     """Return 16 hexadecimal digits (64 bits) of HMAC-SHA-256.
 

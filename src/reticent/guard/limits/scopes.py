@@ -25,7 +25,7 @@ from reticent.guard.types import Caller, Scope
 _DEFAULT_ROWS_PER_MINUTE = {"sensitive": 6.0, "internal": 60.0, "public": 600.0}
 _BURST_MINUTES = 2
 _RANGE_FACTOR = 10
-_REMEMBERED = 2_048
+_REMEMBERED = 1_024
 
 _V4_BITS = 24
 _V6_BITS = 64
