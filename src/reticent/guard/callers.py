@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Mapping, MutableMapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, cast, final
 from urllib.parse import unquote
 
@@ -474,7 +475,7 @@ class _Going:
 
 def _check_framing(request: Request, headers: Mapping[str, str]) -> None:
     """Raise Refused for a request that other servers might read otherwise."""
-    head_bytes = len(request.url) + sum(len(name) + len(value) for name, value in request.raw)
+    head_bytes = len(request.url) + len(b"".join(chain.from_iterable(request.raw)))
     chunks = headers.get("transfer-encoding")
     if (
         not request.known

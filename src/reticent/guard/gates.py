@@ -62,6 +62,7 @@ class Gate:
         validator: checks inputs.
         scopes: who is counted, for a caller and an address.
         upstream: the model server.
+        time_grid_s: the policy's, worked out once.
         quick: does what `shape` does for a few answers; None for those that need arrays.
         make_filter: what reads every text before a caller does.
     """
@@ -81,6 +82,7 @@ class Gate:
     validator: Validator
     scopes: Callable[[Caller, str], tuple[Scope, ...]]
     upstream: Upstream
+    time_grid_s: float = 0.0
     quick: Callable[[Few], Few | None] | None = None
     make_filter: FilterMaker = PassText
 
@@ -183,6 +185,7 @@ def open_gate(
         validator=validator,
         scopes=scopes,
         upstream=upstream,
+        time_grid_s=policy.time_grid_s,
         quick=_quick(protocol, policy, policy.exposes(CHANNELS[endpoint.task]), endpoint.task),
     )
 

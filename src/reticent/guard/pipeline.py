@@ -57,7 +57,8 @@ class Gates:
     keep_inputs: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+# Not frozen: one is made for every request, and freezing it costs more than all else about it.
+@dataclass(slots=True, eq=False)
 class Reply:
     """What goes back to the caller.
 
@@ -207,7 +208,10 @@ class Pipeline:
         await self._admit(passage, gate, caller, question)
         if question.stream:
             return await self._streamed(passage, gate, question)
-        request = gate.protocol.write_question(question, gate.interface)
+        try:
+            request = gate.protocol.write_question(question, gate.interface)
+        except BadQuestion as error:  # the server's form cannot carry what the caller's could
+            raise refusals.invalid(OUTSIDE) from error
         try:
             response = await gate.upstream.send(request)
             body = shaped_reply(gate, response, question)
@@ -220,7 +224,7 @@ class Pipeline:
             self.tally.fault(error)
             raise refusals.closed("policy does not fit", 0.0) from error
         await self._keep(passage, gate, "answered", 200)
-        if gate.policy.time_grid_s:
+        if gate.time_grid_s:
             await self._until_grid(passage, gate)
         self.metrics.count(gate.model, "answered")
         self.metrics.answered(gate.model, question.cost, self.clock() - passage.started_s)

@@ -1,6 +1,7 @@
 """Run a guard: one process, one port for callers and one for its operators."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -20,6 +21,7 @@ from reticent.guard.port import CallersPort
 from reticent.guard.types import JournalDown
 
 _LOOK_EVERY_S = 0.05
+_GARBAGE = (20_000, 20, 20)  # requests leave hardly any cycles behind
 _log = logging.getLogger("reticent.guard")
 
 
@@ -40,8 +42,14 @@ def run(
     """
     import uvloop
 
+    def settled(parts: Parts, callers: str, admin: str) -> None:
+        gc.collect()
+        gc.freeze()  # what is there now stays: nobody need look through it again
+        ready(parts, callers, admin)
+
+    gc.set_threshold(*_GARBAGE)
     ended_by = uvloop.run(
-        serve(file, environ=os.environ if environ is None else environ, ready=ready)
+        serve(file, environ=os.environ if environ is None else environ, ready=settled)
     )
     if ended_by == signal.SIGINT:
         raise KeyboardInterrupt  # as for any other command, now that all is written

@@ -127,7 +127,8 @@ class Limits(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen: one is made for every request, and freezing it costs more than all else about it.
+@dataclass(slots=True, kw_only=True)
 class Entry:
     """One thing that happened, as the journal keeps it.
 

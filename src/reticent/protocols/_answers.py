@@ -66,8 +66,11 @@ def outputs_of(named: Mapping[str, Any], interface: Interface) -> dict[str, Any]
 
 def name_of(meaning: str, interface: Interface) -> str:
     """Return the name under which an output is written."""
-    names = (interface.outputs, _USUAL.get(interface.task, {}))
-    return next((n for known in names for n, m in known.items() if m == meaning), meaning)
+    for known in (interface.outputs, _USUAL.get(interface.task, {})):
+        for name, its_meaning in known.items():
+            if its_meaning == meaning:
+                return name
+    return meaning
 
 
 def numbers(cells: Any) -> Floats:

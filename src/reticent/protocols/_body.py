@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 from reticent.core import BadInput
@@ -105,15 +106,18 @@ def model_path(template: str, interface: Interface) -> str:
 
     Raises: BadInput for names that cannot stand in a path.
     """
-    if interface.path:
-        return interface.path
-    for name in (interface.model, *([interface.version] if interface.version else [])):
+    return interface.path or _filled(template, interface.model, interface.version)
+
+
+@lru_cache(maxsize=1024)
+def _filled(template: str, model: str, version: str) -> str:
+    for name in (model, *([version] if version else [])):
         if not _PART.fullmatch(name) or name.strip(".") == "":
             raise BadInput(
                 f"{name!r} cannot stand in a path.",
                 way_out="Use letters, digits, dots, hyphens and underscores, or declare the path.",
             )
-    return template.format(model=interface.model, version=interface.version)
+    return template.format(model=model, version=version)
 
 
 def setting(interface: Interface, name: str, choices: Collection[str], *, default: str) -> str:

@@ -30,7 +30,9 @@ DATATYPES = (*_WHOLE_RANGES, *_FLOATS, "BOOL", "BYTES")
 
 def check_parameters(found: Mapping[str, Any]) -> None:
     """Raise BadQuestion for parameters other than a known content type."""
-    parameters = found.get("parameters", {})
+    if "parameters" not in found:
+        return
+    parameters = found["parameters"]
     if type(parameters) is not dict:
         raise BadQuestion("parameters is no object.", way_out="Leave it out.")
     only(parameters, ("content_type",), where="parameters")

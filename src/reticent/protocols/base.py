@@ -56,7 +56,8 @@ class Interface:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen: one is made for every request, and freezing it costs more than all else about it.
+@dataclass(slots=True, kw_only=True)
 class WireRequest:
     """One HTTP request, as far as a protocol sees it.
 
@@ -76,7 +77,8 @@ class WireRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen: one is made for every request, and freezing it costs more than all else about it.
+@dataclass(slots=True, kw_only=True)
 class WireResponse:
     """One HTTP response; likewise."""
 
@@ -86,7 +88,8 @@ class WireResponse:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+# Not frozen: one is made for every request, and freezing it costs more than all else about it.
+@dataclass(slots=True, eq=False, kw_only=True)
 class Question:
     """What a request asks of the model, in one form for all protocols.
 

@@ -210,7 +210,7 @@ def _found(response: WireResponse, interface: Interface) -> dict[str, Any]:
 
 def _path(interface: Interface) -> str:
     version = "/versions/{version}" if interface.version else ""
-    return model_path(f"/v2/models/{{model}}{version}/infer", interface)
+    return model_path("/v2/models/{model}" + version + "/infer", interface)
 
 
 def _outputs(found: Any, interface: Interface) -> tuple[str, ...]:

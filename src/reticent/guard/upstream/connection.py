@@ -34,11 +34,13 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_deadline_s",
         "_error",
         "_loop",
         "_on_lost",
         "_paused",
         "_timer",
+        "_timer_s",
         "_transport",
         "_waiter",
         "_whole",
@@ -55,6 +57,8 @@ class Connection(asyncio.Protocol):
         self._on_lost = on_lost
         self._paused = False
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_s = 0.0
+        self._deadline_s = 0.0
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._whole = True
@@ -154,6 +158,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that it is gone."""
         self.lost = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self.carrying:
             self._fail(self._gone())
         self._on_lost(self)
@@ -167,11 +174,27 @@ class Connection(asyncio.Protocol):
 
     def _wait(self, deadline_s: float) -> "asyncio.Future[None]":
         self._waiter = waiter = self._loop.create_future()
-        self._timer = self._loop.call_at(deadline_s, self._late)
+        self._deadline_s = deadline_s
+        # One timer for many requests, which finds out late that it was not needed: deadlines
+        # mostly grow, and making and cancelling one for each costs more than all else here.
+        if self._timer is None or deadline_s < self._timer_s:
+            self._set_timer(deadline_s)
         return waiter
 
-    def _late(self) -> None:
-        self._fail(UpstreamSlow("the model server did not answer in time."))
+    def _set_timer(self, deadline_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_s = deadline_s
+        self._timer = self._loop.call_at(deadline_s, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        if self._loop.time() >= self._deadline_s:
+            self._fail(UpstreamSlow("the model server did not answer in time."))
+        else:
+            self._set_timer(self._deadline_s)
 
     def _fail(self, error: UpstreamError) -> None:
         self._error = error
@@ -179,9 +202,6 @@ class Connection(asyncio.Protocol):
         self.abort()
 
     def _end(self, error: UpstreamError | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             if error is None:
