@@ -12,8 +12,7 @@ from protocols.openai_texts import (
     whole_through,
 )
 from served.exchange import Ask, send
-from served.fixtures import llama_cpp  # noqa: F401
-from served.process import Served
+from served.fixtures import on, running
 
 from reticent.policy import Policy
 from reticent.protocols import Interface, WireResponse, protocol_kinds
@@ -42,9 +41,11 @@ def said(served, request):
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_real_stream_is_the_whole_text(kind: str, request: pytest.FixtureRequest) -> None:
-    served: Served = request.getfixturevalue("llama_cpp")
+@pytest.mark.parametrize(("server", "kind"), [on("llama-cpp", kind) for kind in KINDS])
+def test_a_real_stream_is_the_whole_text(
+    server: str, kind: str, request: pytest.FixtureRequest
+) -> None:
+    served = running(server, request)
     path, body, key = KINDS[kind]
     protocol, iface = protocol_kinds()[kind](), Interface(model=MODEL, task="text")
     whole, stream = (
@@ -63,8 +64,9 @@ def test_a_real_stream_is_the_whole_text(kind: str, request: pytest.FixtureReque
     assert len(texts[0][1]) >= 6
 
 
-def test_a_servers_own_words_stay_behind(request: pytest.FixtureRequest) -> None:
-    served: Served = request.getfixturevalue("llama_cpp")
+@pytest.mark.parametrize("server", [on("llama-cpp")])
+def test_a_servers_own_words_stay_behind(server: str, request: pytest.FixtureRequest) -> None:
+    served = running(server, request)
     path, body, _ = KINDS["openai-chat"]
     protocol, iface = protocol_kinds()["openai-chat"](), Interface(model=MODEL, task="text")
     question = protocol.read_question(asking(path, body | {"model": MODEL, "max_tokens": 3}), iface)

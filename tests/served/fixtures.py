@@ -1,10 +1,12 @@
 """Fixtures that hand out a running server, or skip with the reason why there is none.
 
-A test module asks for them with `from served.fixtures import mlserver  # noqa: F401` (or its
-conftest.py does). A server starts once in a test session; nothing is installed here.
+tests/conftest.py hands them to every test: imported by a module again, a server would start again.
+It also puts the tests that `on` marks first, by server, so that of several processes that share the
+tests out in blocks one gets them all, and each server starts once. Nothing is installed here.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,20 @@ from served import (
     triton as _triton,
 )
 from served.process import NotMade, Served
+
+REAL = ("mlserver", "kserve", "mlflow", "llama-cpp", "triton")
+
+
+def on(server: str, *values: object) -> Any:
+    """Return parameters of a test that starts a server; the server's name is the first."""
+    marks = [pytest.mark.slow, pytest.mark.served(server)]
+    return pytest.param(server, *values, marks=marks, id="-".join([server, *map(str, values)]))
+
+
+def running(server: str, request: pytest.FixtureRequest) -> Served:
+    """Return a running server by the name that its recording has; skip where it was not made."""
+    served: Served = request.getfixturevalue(server.replace("-", "_"))
+    return served
 
 
 def _running(start: Callable[[], Served]) -> Iterator[Served]:
@@ -47,7 +63,7 @@ def mlflow() -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def llama_cpp() -> Iterator[Served]:
-    """An OpenAI-compatible server with the models smollm2 and smollm2-embed."""
+    """An OpenAI-compatible server with smollm2, smollm2-embed and smollm2-pooled."""
     yield from _running(_llama_cpp.start)
 
 

@@ -18,7 +18,9 @@ MODEL = "smollm2"
 
 
 def start() -> Served:
-    """Start the server with the models `smollm2` (text) and `smollm2-embed` (embeddings).
+    """Start the server: `smollm2` (text), `smollm2-embed` and `smollm2-pooled` (embeddings).
+
+    The latter gives one vector a text, the former one a token.
 
     Raises:
         NotMade, NotReady: as in `served.process`.
@@ -35,6 +37,14 @@ def start() -> Served:
         "models": [
             small | quiet | {"model_alias": MODEL, "logits_all": True, "chat_format": "chatml"},
             small | quiet | {"model_alias": f"{MODEL}-embed", "embedding": True},
+            # The mean of a text's vectors: the server has no setting of its own for it.
+            small
+            | quiet
+            | {
+                "model_alias": f"{MODEL}-pooled",
+                "embedding": True,
+                "kv_overrides": ["llama.pooling_type=int:1"],
+            },
         ],
     }
     (folder / "server.json").write_text(json.dumps(configuration))

@@ -3,7 +3,7 @@
 import pytest
 
 from served.exchange import Answer, Ask, Exchange, recordings, send
-from served.fixtures import kserve, llama_cpp, mlflow, mlserver, triton  # noqa: F401
+from served.fixtures import on, running
 from served.process import Served
 from served.shape import shape
 
@@ -21,11 +21,12 @@ def again(served: Served, exchange: Exchange) -> Answer:
     return send(url, Ask(exchange.what, exchange.method, exchange.path, body, headers))
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", [on(name) for name in REAL])
 def test_answers_as_recorded(name: str, request: pytest.FixtureRequest) -> None:
-    served: Served = request.getfixturevalue(name.replace("-", "_"))
-    counts = name != "llama-cpp"
+    served = running(name, request)
     for exchange in REAL[name].exchanges:
+        # What a model writes has lengths of its own, as have statistics of what was asked before.
+        counts = name != "llama-cpp" and "statistics" not in exchange.what
         answer, recorded = again(served, exchange), exchange.answer
         assert answer.status == recorded.status, exchange.what
         assert answer.headers.get("content-type") == recorded.headers.get("content-type")
