@@ -1,5 +1,6 @@
 """`reticent guard`: enforce the audited policy in front of a live endpoint."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,9 @@ def guard(
     ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Read the configuration, say what it means, and end.")
+    ] = False,
+    openapi: Annotated[
+        bool, typer.Option("--openapi", help="Print the callers' routes as OpenAPI, and end.")
     ] = False,
     password: Annotated[
         bool, typer.Option("--password", help="Print the operators' password, and end.")
@@ -69,6 +73,11 @@ def guard(
 
     if check:
         typer.echo(described(file))
+        return
+    if openapi:
+        from reticent.guard.openapi import describe_openapi
+
+        typer.echo(json.dumps(describe_openapi(file), indent=2))
         return
     from reticent.guard.logs import write_json_lines
     from reticent.guard.serve import run
