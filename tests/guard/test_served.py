@@ -27,7 +27,6 @@ from served.table import row
 from reticent.protocols import Interface, Question, protocol_kinds
 
 REAL = [n for n, r in recordings().items() if r.kind == "recorded from the real server"]
-WRITTEN = [n for n in recordings() if n not in REAL]
 NO_ANSWER = Answer(0, {}, b"")
 HUNDRED = "a hundred rows"
 BATCHES = {
@@ -129,18 +128,21 @@ def line(server, traffic, found, exchanges):
     return row(recordings()[server].server, kinds, traffic, [len(exchanges), *counts])
 
 
-@pytest.mark.parametrize("server", WRITTEN)
+@pytest.mark.parametrize("server", recordings())
 def test_recorded_servers(server, tmp_path, record_property):
     laid_out = [NO_ANSWER]
-    tap = Tap(lambda ask: laid_out[0])
     exchanges = recordings()[server].exchanges
+    taps = {exchange.at: Tap(lambda ask: laid_out[0]) for exchange in exchanges}
 
     def lay_out(answer):
         laid_out[0] = answer
 
-    found = conforms(server, exchanges, tmp_path, {"": tap}, ANSWERED[server], lay_out=lay_out)
-    record_property(*line(server, "from documentation", found, exchanges))
-    assert set(found.answered) == ANSWERED[server]
+    found = conforms(server, exchanges, tmp_path, taps, ANSWERED[server], lay_out=lay_out)
+    traffic = "recorded" if server in REAL else "from documentation"
+    record_property(*line(server, traffic, found, exchanges))
+    # Packed answers were recorded where they were asked for, which a guard does not do.
+    wanted = {e.what for e in exchanges if "content-encoding" not in e.answer.headers}
+    assert set(found.answered) == ANSWERED[server] & wanted
 
 
 @pytest.mark.parametrize("server", [on(name) for name in REAL])

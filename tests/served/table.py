@@ -15,7 +15,7 @@ def row(
     Args:
         server: its name and version.
         protocols: how it was spoken to.
-        traffic: "running", or "from documentation".
+        traffic: "running", "recorded" or "from documentation".
         counts: exchanges sent, answered, refused by the guard alone, and with an answer of the
             server's that was not passed on.
     """
