@@ -1,5 +1,8 @@
 """Configuration, caller and address make the scopes; keys name nobody."""
 
+import gc
+import weakref
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -78,6 +81,18 @@ def test_keys_tell_apart_and_name_nobody():
     assert len({scope.key for scope in one}) == 3
     for scope in one:
         assert not any(word in scope.key for word in ("alice", "k1", "192", "2.7"))
+
+
+def test_a_maker_goes_with_its_configuration_and_waits_for_no_collector():
+    gc.disable()
+    try:
+        maker = ScopeMaker(endpoint(), secret=SECRET)
+        maker(caller(), "192.0.2.7")
+        gone = weakref.ref(maker)
+        del maker
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @given(address=st.ip_addresses(v=4), other=st.integers(0, 255))

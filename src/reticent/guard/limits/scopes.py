@@ -14,8 +14,9 @@ range, in which many callers may sit behind one address, ten times that.
 
 import ipaddress
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import final
 
 from reticent.config.guard import Allowance, Endpoint
@@ -108,15 +109,17 @@ class ScopeMaker:
         rate = _DEFAULT_ROWS_PER_MINUTE[endpoint.sensitivity]
         default = _Allowed(rate, _two_minutes(rate), None, None, ())
         identity = _allowed(endpoint.limits.identity, default)
-        self._allowed = {
+        allowed = {
             "identity": identity,
             "token": _allowed(endpoint.limits.token, identity),
             "network": _allowed(endpoint.limits.network, identity.times(_RANGE_FACTOR)),
         }
-        self._endpoint = f"{endpoint.tenant}/{endpoint.model}"
-        self._secret = secret
-        self._scope = lru_cache(maxsize=4 * _REMEMBERED)(self._make_scope)
-        self._scopes = lru_cache(maxsize=_REMEMBERED)(self._make_scopes)
+        # Of functions, not of methods: those would tie cache and owner to each other, and both
+        # would wait for the collector whenever the configuration is read again.
+        scope = lru_cache(maxsize=4 * _REMEMBERED)(
+            partial(_scope_of, allowed, f"{endpoint.tenant}/{endpoint.model}")
+        )
+        self._scopes = lru_cache(maxsize=_REMEMBERED)(partial(_scopes_of, scope, secret))
 
     def __call__(self, caller: Caller, address: str) -> tuple[Scope, ...]:
         """Return the scopes: identity, token, address range.
@@ -127,22 +130,29 @@ class ScopeMaker:
         """
         return self._scopes(caller.tenant, caller.identity, caller.token, address)
 
-    def _make_scopes(
-        self, tenant: str, identity: str, token: str, address: str
-    ) -> tuple[Scope, ...]:
-        return (
-            self._scope("identity", identity_pseudonym(self._secret, tenant, identity)),
-            self._scope("token", token_pseudonym(self._secret, tenant, token)),
-            self._scope("network", pseudonym(self._secret, "network", network_of(address))),
-        )
 
-    def _make_scope(self, kind: str, name: str) -> Scope:
-        allowed = self._allowed[kind]
-        return Scope(
-            key=f"{kind}:{name}:{self._endpoint}",
-            rows_per_minute=allowed.rows_per_minute,
-            burst_rows=allowed.burst_rows,
-            concurrent=allowed.concurrent,
-            lifetime_rows=allowed.lifetime_rows,
-            rolling=allowed.rolling,
-        )
+def _scopes_of(
+    scope: Callable[[str, str], Scope],
+    secret: bytes,
+    tenant: str,
+    identity: str,
+    token: str,
+    address: str,
+) -> tuple[Scope, ...]:
+    return (
+        scope("identity", identity_pseudonym(secret, tenant, identity)),
+        scope("token", token_pseudonym(secret, tenant, token)),
+        scope("network", pseudonym(secret, "network", network_of(address))),
+    )
+
+
+def _scope_of(allowances: Mapping[str, _Allowed], endpoint: str, kind: str, name: str) -> Scope:
+    allowed = allowances[kind]
+    return Scope(
+        key=f"{kind}:{name}:{endpoint}",
+        rows_per_minute=allowed.rows_per_minute,
+        burst_rows=allowed.burst_rows,
+        concurrent=allowed.concurrent,
+        lifetime_rows=allowed.lifetime_rows,
+        rolling=allowed.rolling,
+    )
