@@ -22,6 +22,7 @@ _WHOLE_RANGES: Mapping[str, tuple[int, int]] = {
 }
 _FLOATS = {"FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
 FEW_CELLS = 200
+_PLAIN = {"name", "shape", "datatype", "data"}
 _FLOAT = {float}
 _NUMBERS = {int, float}
 _EXACT = 2**53
@@ -67,6 +68,47 @@ def check_tensor(found: dict[str, Any]) -> dict[str, Any]:
     if type(found.get("data")) is not list:
         raise BadQuestion("An input has no data.", way_out="Send its data as a list.")
     return found
+
+
+def plain_rows(
+    body: dict[str, Any], interface: Interface
+) -> tuple[list[list[float]], dict[str, Any]] | None:
+    """Return what nearly every question is: few rows of doubles in one tensor, and nothing else.
+
+    None leaves the question to all the checks; what is returned here would pass them.
+    """
+    inputs = body["inputs"]
+    if len(body) != 1 or type(inputs) is not list or len(inputs) != 1:
+        return None
+    tensor = inputs[0]
+    if type(tensor) is not dict or tensor.keys() != _PLAIN:
+        return None
+    name, shape, cells = tensor["name"], tensor["shape"], tensor["data"]
+    if type(name) is not str or type(shape) is not list or type(cells) is not list:
+        return None
+    if len(name) > 128:  # before it is remembered
+        return None
+    if len(shape) != 2 or len(interface.row_shape) > 1 or not _is_safe(name):
+        return None
+    n, width = shape
+    if type(n) is not int or type(width) is not int or n < 1 or n * width != len(cells):
+        return None
+    wanted = len(interface.columns) or sum(interface.row_shape)
+    settings = interface.settings
+    if (wanted and width != wanted) or (
+        settings and ("input" in settings or "datatype" in settings)
+    ):
+        return None
+    datatype = tensor["datatype"]
+    few = _few(cells, datatype)
+    if few is None:
+        return None
+    return [few] if n == 1 else _cut(few, width), {"input": name, "datatype": datatype}
+
+
+@lru_cache(maxsize=1024)
+def _is_safe(name: str) -> bool:
+    return SAFE.fullmatch(name) is not None
 
 
 def from_tensor(tensor: dict[str, Any], interface: Interface) -> tuple[Any, dict[str, Any]]:

@@ -39,6 +39,7 @@ from reticent.protocols._tensors import (
     from_columns,
     from_tensor,
     kind_of,
+    plain_rows,
     rows_of,
     safe,
     shape_of,
@@ -86,6 +87,9 @@ class OpenInference:
                 way_out="Send the data as JSON.",
             )
         body = question_object(request, needs=("inputs",))
+        plain = plain_rows(body, interface)
+        if plain is not None:
+            return Question(rows=plain[0], cost=len(plain[0]), details=plain[1])
         only(body, ("id", "parameters", "inputs", "outputs"))
         check_parameters(body)
         details: dict[str, Any] = {}
