@@ -19,6 +19,7 @@ from guard.processes import (
     NOISE,
     PATH,
     ROUND,
+    SECRET,
     GuardProcess,
     Load,
     ask,
@@ -33,7 +34,9 @@ from guard.processes import (
 from guard.raw import Line, written
 from guard.served_model import answer
 
+from reticent.guard.admin.session import operator_password
 from reticent.guard.fingerprints import fingerprints
+from reticent.guard.secrets import read_secret
 
 
 @pytest.fixture(scope="module")
@@ -245,6 +248,28 @@ def test_what_was_begun_is_answered_before_a_guard_ends(tmp_path, upstream):
         entries = guard.journal()
         no_row_lost(told, gate, entries)
         assert entries[-1].kind == "stop"
+
+
+def test_an_open_dashboard_holds_no_guard_up_and_a_wrong_form_is_a_wrong_password(
+    tmp_path, upstream
+):
+    form = ["Content-Type: application/x-www-form-urlencoded"]
+    with guards(GuardProcess(tmp_path, upstream.origin)) as (guard,):
+        password = operator_password(read_secret(guard.file, SECRET))
+        admin = f"http://127.0.0.1:{guard.admin}"
+        for body in (b"a=1&b=2&c=3&d=4&password=x", b"\xff%zz", b"", b"password=%ff"):
+            with Line(admin) as line:
+                line.send(written("/dashboard/login", body, headers=form))
+                assert line.reply().status == 401, body
+        with Line(admin) as line:
+            login = b"password=" + password.encode()
+            line.send(written("/dashboard/login", login, headers=form))
+            cookie = line.reply().headers["set-cookie"].split(";")[0]
+        with Line(admin) as line:
+            line.send(written("/dashboard/live", method="GET", headers=[f"Cookie: {cookie}"]))
+            assert line.sock.recv(100).startswith(b"HTTP/1.1 200")
+            assert guard.end() == 0
+        assert b"timeout graceful shutdown exceeded" not in guard.log.read_bytes()
 
 
 def test_a_configuration_read_under_load_drops_nothing(tmp_path, upstream):

@@ -159,6 +159,17 @@ def test_a_good_question_with_something_odd_in_it(running, path):
     assert len(seen) >= 2
 
 
+@pytest.mark.parametrize("path", paths())
+def test_a_body_of_another_kind_is_no_question(running, path):
+    description, callers, key, session = running
+    content = description["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    good = json.dumps(next(iter(content["examples"].values()))["value"])
+    bodies = ["1", "null", "true", "[]", "{}", "[null]", '"{"', '"["', '"x"', json.dumps(good)]
+    for body in bodies:
+        reply = session.post(callers + path, data=body, headers=headers(key))
+        assert reply.status_code in (400, 422, 404 if "openai" in good else 400), body
+
+
 def test_models_at_one_path_are_told_apart_by_their_names(running):
     description, callers, key, _ = running
     for path in ("/v1/chat/completions", "/v1/completions"):

@@ -141,3 +141,15 @@ def test_a_path_is_needed() -> None:
 
 def test_names_of_any_kind_are_steps() -> None:
     assert steps_of("$['a.b']['it\\'s'][*][\"c\"]") == ("a.b", "it's", None, "c")
+
+
+@pytest.mark.parametrize("text", ["{", "[", "a:{", json.dumps(ROWS), '{"data":{"rows":[[NaN]]}}'])
+def test_a_text_that_holds_json_is_a_text(text: str) -> None:
+    with pytest.raises(BadQuestion):
+        read(text)
+    question = read(ROWS)
+    answer = GENERIC.write_answer(FULL, question, interface()).decode()
+    for body in (text, answer):
+        reply = WireResponse(status=200, body=json.dumps(body).encode())
+        with pytest.raises(BadReply):
+            GENERIC.read_answer(reply, question, interface())

@@ -73,6 +73,7 @@ class Parts:
         started_s: since 1970.
         loop: where all of it runs.
         retired: ways to model servers of earlier configurations, until they are closed.
+        ending: set as soon as the guard is to stop, so that what would go on for ever ends.
     """
 
     file: GuardFile
@@ -88,6 +89,7 @@ class Parts:
     loop: asyncio.AbstractEventLoop
     stack: AsyncExitStack
     retired: dict[asyncio.Task[None], dict[tuple[str, str], Upstream]] = field(default_factory=dict)
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def close(self) -> None:
         """Write what is waiting, sign the journal, and let go of everything."""

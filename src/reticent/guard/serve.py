@@ -111,7 +111,7 @@ async def _serve_on(
         )
         port = CallersPort(parts.pipeline, head_timeout_s=lambda: parts.file.guard.head_timeout_s)
         await port.open(callers)
-        draining = asyncio.create_task(_drain(server, port, lambda: parts.file.guard.drain_s))
+        draining = asyncio.create_task(_drain(server, port, parts))
         telling = asyncio.create_task(_tell(server, parts, callers, admin, ready))
         stopping = asyncio.create_task(_stop(server, stop))
         try:
@@ -175,10 +175,11 @@ async def _stop(server: uvicorn.Server, stop: asyncio.Event) -> None:
     server.should_exit = True
 
 
-async def _drain(server: "_Server", port: CallersPort, drain_s: Callable[[], float]) -> None:
+async def _drain(server: "_Server", port: CallersPort, parts: Parts) -> None:
     while not server.should_exit:
         await asyncio.sleep(_LOOK_EVERY_S)
-    await port.close(drain_s=drain_s(), hurry=lambda: server.force_exit)
+    parts.ending.set()
+    await port.close(drain_s=parts.file.guard.drain_s, hurry=lambda: server.force_exit)
 
 
 async def _tell(

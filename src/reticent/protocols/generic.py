@@ -197,6 +197,8 @@ def _compiled(place: str, setting_name: str = "a setting") -> jsonpath.JSONPath:
 
 def _cells(body: Any, place: str) -> list[Any] | None:
     """Return the list at a place, or the list of what each row has there; None if not there."""
+    if type(body) is not dict:
+        return None  # jsonpath would read a text as JSON once more, and not strictly
     found = _compiled(place).findall(body)
     if None in steps_of(place):
         return found or None

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import ipaddress
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.applications import Starlette
@@ -152,13 +153,15 @@ class _Pages:
         self._watchers += 1
         try:
             before = ""
-            while True:
+            while not self._parts.ending.is_set():
                 main = await self._main()
                 if main != before:
                     lines = "\n".join(f"data: {line}" for line in main.splitlines())
                     yield f"{lines}\n\n".encode()
                     before = main
-                await asyncio.sleep(LIVE_EVERY_S)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LIVE_EVERY_S):
+                        await self._parts.ending.wait()
         finally:
             self._watchers -= 1
 
@@ -179,5 +182,8 @@ def is_loopback(address: str) -> bool:
 def _field(body: bytes, name: str) -> str:
     from urllib.parse import parse_qs
 
-    found = parse_qs(body.decode("utf-8", "replace"), max_num_fields=4)
+    try:
+        found = parse_qs(body.decode("utf-8", "replace"), max_num_fields=4)
+    except ValueError:  # more fields than our form has
+        return ""
     return found.get(name, [""])[0]
