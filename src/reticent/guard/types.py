@@ -72,7 +72,8 @@ class Scope:
     rolling: tuple[tuple[int, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen: one is made for every request, and freezing it costs more than all else about it.
+@dataclass(slots=True, kw_only=True)
 class Admission:
     """What the limits say to a request, all scopes or none.
 

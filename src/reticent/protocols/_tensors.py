@@ -22,6 +22,7 @@ _WHOLE_RANGES: Mapping[str, tuple[int, int]] = {
 }
 _FLOATS = {"FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
 FEW_CELLS = 200
+CHECKED = "checked"  # in `Question.details`: rows that can be written as they are
 _PLAIN = {"name", "shape", "datatype", "data"}
 _FLOAT = {float}
 _NUMBERS = {int, float}
@@ -103,7 +104,8 @@ def plain_rows(
     few = _few(cells, datatype)
     if few is None:
         return None
-    return [few] if n == 1 else _cut(few, width), {"input": name, "datatype": datatype}
+    rows = [few] if n == 1 else _cut(few, width)
+    return rows, {"input": name, "datatype": datatype, CHECKED: rows}
 
 
 @lru_cache(maxsize=1024)
@@ -234,9 +236,13 @@ def as_tensor(question: Question, interface: Interface) -> dict[str, Any]:
     """Return all rows as one tensor; raises BadQuestion if it cannot carry them."""
     name = interface.settings.get("input") or question.details.get("input", "predict")
     datatype = interface.settings.get("datatype") or question.details.get("datatype")
-    few = _few_out(question.rows, datatype or "FP64")
+    rows = question.rows
+    if rows is question.details.get(CHECKED):  # as read, and not been touched since
+        few: list[float] | None = rows[0] if len(rows) == 1 else list(chain.from_iterable(rows))
+    else:
+        few = _few_out(rows, datatype or "FP64")
     if few is not None:
-        n = len(question.rows)
+        n = len(rows)
         shape = [n, len(few) // n]
         return {"name": name, "shape": shape, "datatype": datatype or "FP64", "data": few}
     rows = cells_of(question.rows)
