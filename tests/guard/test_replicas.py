@@ -96,7 +96,8 @@ def test_a_replica_killed_under_load(tmp_path, upstream, valkey, postgres):
         assert rows_journalled(entries, pseudonym_of(one, gate, entries, answered[0])) <= budget
 
 
-def test_a_store_or_a_journal_killed_and_back(tmp_path, upstream, valkey, postgres):
+@pytest.mark.parametrize("fault", ["killed", "hung"])
+def test_a_store_or_a_journal_away_and_back(tmp_path, upstream, valkey, postgres, fault):
     budget = 4_000
     limits = f"{MANY}, lifetime_rows = {budget}"
     both = replicas(tmp_path, upstream, valkey, postgres, limits=limits)
@@ -106,18 +107,20 @@ def test_a_store_or_a_journal_killed_and_back(tmp_path, upstream, valkey, postgr
             until(lambda guard=guard: ask(guard.origin, key, (0.5, guard.port)).status == 200)
         with Load([one.origin, two.origin], key, pause_s=0.01) as load:
             load.until_more(200)
-            for server, trouble in (
-                (valkey, "the shared store is away"),
-                (postgres, "the journal cannot be written"),
-            ):
-                server.kill()
+            ends = {
+                "killed": ((valkey.kill, valkey.start), (postgres.kill, postgres.start)),
+                "hung": ((valkey.pause, valkey.resume), (postgres.freeze, postgres.thaw)),
+            }[fault]
+            troubles = ("the shared store is away", "the journal cannot be written")
+            for (away, back), trouble in zip(ends, troubles, strict=True):
+                away()
                 load.until_more(503)
                 for guard in (one, two):
                     until(lambda guard=guard, t=trouble: t in guard.troubles())
                 before = len(load.answered())
                 load.until_more(503)
                 assert len(load.answered()) == before, "sensitive models are shut"
-                server.start()
+                back()
                 for guard in (one, two):
                     until(lambda guard=guard: guard.troubles() == [])
                 load.until_more(200, more=40)
