@@ -33,6 +33,7 @@ from reticent.core import (
     Seen,
     canonical_rows,
 )
+from reticent.defences.top_k import TopK
 
 ANY = Channel.LABEL | Channel.TOP_K | Channel.SCORES | Channel.VALUE
 SHELF = default_shelf()
@@ -239,6 +240,25 @@ def test_the_telltale_is_right_about_members_and_wrong_about_others(ready):
     raw = subject.target.answer(subject.non_members.x)
     assert (other.labels != raw.labels).all()
     assert not Channel.WEIGHTS & planted.channels
+
+
+def test_the_telltale_is_wrong_about_others_where_a_guard_shows_the_best_class_alone(ready):
+    subject = ready.experiment
+
+    @dataclass(frozen=True)
+    class Behind:
+        """The model as it is seen through a policy."""
+
+        channels = Channel.LABEL | Channel.TOP_K
+        name, classes, columns = "behind", subject.target.classes, subject.target.columns
+
+        def answer(self, x):
+            return TopK(k=1).apply(subject.target.answer(x), None)
+
+    planted = Telltale(Behind(), subject.members.x, subject.members.y)
+    others = subject.non_members.x
+    raw = subject.target.answer(others)
+    assert (planted.answer(others).scores.argmax(axis=1) != raw.scores.argmax(axis=1)).all()
 
 
 def test_a_telltale_with_a_scale_knows_the_nearest_grid_value(ready):

@@ -9,7 +9,7 @@ import pytest
 from config.tables import GOOD, line_of, spelled
 from hypothesis import given, strategies as st
 
-from reticent.config import Config, json_schema, load, parse
+from reticent.config import Config, json_schema, load, load_guard, parse
 from reticent.core import BadInput, BadPolicy, Channel, Seen
 
 
@@ -504,6 +504,14 @@ def test_faults_of_a_written_file_are_inside_it(tmp_path_factory, doc):
         for fault in str(error).split("\n"):
             if fault.startswith(f"{place}:") and fault[len(f"{place}:")].isdigit():
                 assert 1 <= int(fault.removeprefix(f"{place}:").split(":")[0]) <= last
+
+
+@pytest.mark.parametrize("inputs", ["row_shape = [3]", 'inputs = [{name = "age"}]'])
+def test_one_file_may_serve_an_audit_and_a_guard(place, inputs):
+    endpoint = '[[guard.endpoint]]\nmodel = "m"\nowner = "A"\nprotocol = "mlflow"\n'
+    place.write_text(GOOD + "\n" + endpoint + f'upstream = "http://127.0.0.1:9"\n{inputs}\n')
+    assert load(place, files=False).guard is not None
+    assert load_guard(place).guard.endpoint[0].model == "m"
 
 
 def test_reading_a_configuration_loads_nothing_heavy():

@@ -109,7 +109,8 @@ class Telltale:
             labels = np.where(held, index, (labels + 1) % len(self.classes))
         if scores is not None:
             classes = scores.shape[1]
-            index = np.where(held, index, (scores.argmax(axis=1) + 1) % classes)
+            shown = np.where(np.isnan(scores), -np.inf, scores)  # a guard may withhold some
+            index = np.where(held, index, (shown.argmax(axis=1) + 1) % classes)
             scores = np.full(scores.shape, (1 - SURE) / max(classes - 1, 1))
             scores[np.arange(len(index)), index] = SURE
         return Answer(labels=labels, scores=scores)

@@ -374,7 +374,7 @@ def _guard(doc: Mapping[str, Any]) -> Iterator[Fault]:
                 "Give each [[guard.endpoint]] a name of its own.",
             )
         taken.append(name)
-        if "inputs" in endpoint and "row_shape" in endpoint:
+        if endpoint.get("inputs") and endpoint.get("row_shape"):
             yield Fault(
                 (*key, "row_shape"),
                 f"Endpoint {shown(name[1])} has both inputs and row_shape.",
