@@ -23,13 +23,11 @@ import json
 import os
 import re
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +42,8 @@ from _serving.callers import (
     Credentials,
     by_status,
 )
-from _serving.process import cpu_s, family, free_port, running
+from _serving.memory import Memory, shown
+from _serving.process import cpu_s, free_port, running
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sklearn.datasets import load_breast_cancer
 
@@ -179,38 +178,6 @@ class Operator:
                 self.changes["looks"] += 1
 
 
-class Memory:
-    """Resident memory of a process and its children, in MiB, a sample a second."""
-
-    FIELDS = ("VmRSS", "RssAnon", "RssFile", "RssShmem")
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self.samples: list[dict[str, float]] = []
-
-    async def watch(self) -> None:
-        start_s = time.monotonic()
-        while True:
-            self.samples.append(self.now())
-            if len(self.samples) % 60 == 0:
-                print(f"{len(self.samples):5} s {_shown(self.samples[-1])}", flush=True)
-            await asyncio.sleep(max(0.0, start_s + len(self.samples) - time.monotonic()))
-
-    def now(self) -> dict[str, float]:
-        found = dict.fromkeys(self.FIELDS, 0.0)
-        for pid in family(self._pid):
-            with suppress(OSError):
-                for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-                    name, _, value = line.partition(":")
-                    if name in found:
-                        found[name] += int(value.split()[0]) / 1024
-        return found
-
-    def median(self, start: int, end: int) -> dict[str, float]:
-        some = self.samples[start:end]
-        return {name: statistics.median(each[name] for each in some) for name in self.FIELDS}
-
-
 async def soak(
     callers: Callers, operator: Operator, memory: Memory, admin: int, *, rate: float, seconds: float
 ) -> None:
@@ -262,6 +229,7 @@ def main() -> None:
     if seconds < WARM_S + 1.5 * MEDIAN_S:
         parser.error("--minutes must be 2 or more: the first is not measured")
     os.nice(10)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers end with the script
     x = load_breast_cancer().data
     with tempfile.TemporaryDirectory(prefix="soak-") as made:
         folder = Path(made)
@@ -310,7 +278,7 @@ def main() -> None:
         raise RuntimeError(f"the guard logged {len(worse)} errors, such as {worse[0]}")
     early = memory.median(WARM_S - MEDIAN_S // 2, WARM_S + MEDIAN_S // 2)
     late = memory.median(len(memory.samples) - MEDIAN_S, len(memory.samples))
-    print(f"after a minute: {_shown(early)}\nat the end:     {_shown(late)}")
+    print(f"after a minute: {shown(early)}\nat the end:     {shown(late)}")
     print(json.dumps({"bars": {"memory_growth": round(late["VmRSS"] / early["VmRSS"], 4)}}))
 
 
@@ -339,10 +307,6 @@ def _settled(admin: int) -> str:
 
 def _get(admin: int, page: str) -> urllib3.BaseHTTPResponse:
     return urllib3.request("GET", f"http://127.0.0.1:{admin}/{page}", timeout=10, retries=False)
-
-
-def _shown(sample: dict[str, float]) -> str:
-    return ", ".join(f"{name} {mib:.1f} MiB" for name, mib in sample.items())
 
 
 if __name__ == "__main__":

@@ -174,6 +174,7 @@ class CallerConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the caller is gone."""
         self._over = True
+        del self._parser  # it holds this connection, and both would wait for the collector
         self._port.connections.discard(self)
         self._gone.set_result(None)
         self._woken()
