@@ -17,8 +17,8 @@ the guard's server and client with nothing between them.
 
 Requests a second are those of the whole set-up: load and model server share a core, and fill it
 before nginx fills its own, as the script prints. So `rps_over_nginx` says what putting the guard
-where nginx was costs here, and `cpu_over_nginx` what it would cost if the proxy were the bottleneck;
-the ratio of requests a second per full core of the proxy, about one over the latter, is printed too.
+where nginx was costs here, `cpu_over_nginx` what it would cost with the proxy as the bottleneck.
+Requests a second per full core of the proxy, about one over the latter, are printed too.
 
 Bars: `rps_over_nginx`, `cpu_over_nginx`, `added_p50_over_nginx` (one connection, median latency
 less that without a proxy), `rps_over_nginx_valkey`, `litellm_cpu_over_ours` (chat completions

@@ -12,7 +12,9 @@ PLAIN = Interface(model="m")
 NUMBERS = st.one_of(
     st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False, width=64)
 )
-CELLS = st.one_of(NUMBERS, st.integers(2**53, 2**64 - 1), st.booleans(), st.none(), st.text(max_size=3))
+CELLS = st.one_of(
+    NUMBERS, st.integers(2**53, 2**64 - 1), st.booleans(), st.none(), st.text(max_size=3)
+)
 
 
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=2), min_size=1, max_size=5))
