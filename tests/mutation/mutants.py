@@ -47,8 +47,8 @@ MUTANTS = (
     Mutant(
         name="policy skipped",
         file="access.py",
-        old="self.policy.apply(self.target.answer(x), x, secret=self.secret)",
-        new="self.target.answer(x)",
+        old="self.policy.apply(raw, self._in_order(x), secret=self.secret).only(open_channels)",
+        new="raw.only(open_channels)",
         killers=(LAWS + "test_an_answer_has_passed_the_policy",),
     ),
     Mutant(
