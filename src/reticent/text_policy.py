@@ -70,12 +70,13 @@ def _shown(
     choice: Choice, policy: Policy, prompt_row: Any, index: int, secret: bytes
 ) -> TokenScores | None:
     found = choice.token_scores
-    if found is None or not Channel.LOGPROBS & policy.exposes(Channel.LOGPROBS):
+    if found is None:
         return None
     rows = position_rows(prompt_row, index, range(found.start, found.start + len(found.tokens)))
     answer = policy.apply(found.answer, rows, secret=secret)
     answer = answer.only(policy.exposes(answer.channels))
-    if answer.scores is None:
+    # The policy was applied first: one that does not fit is refused, whatever it would leave.
+    if answer.scores is None or not Channel.LOGPROBS & policy.exposes(Channel.LOGPROBS):
         return None
     return _reordered(found, answer.scores, answer)
 

@@ -295,3 +295,13 @@ def test_a_reply_is_left_alone_by_itself():
     before = found.answer.scores.copy()
     shape(reply_of(found), policy_of(NOISE))
     assert np.array_equal(found.answer.scores, before)
+
+
+def test_a_policy_that_does_not_fit_is_refused_even_if_it_would_leave_nothing():
+    scores = TokenScores(
+        tokens=(("a", "b"),),
+        answer=Answer(labels=np.array([0]), scores=np.array([[0.7, 0.3]])),
+    )
+    policy = policy_of({"kind": "hard_label"}, {"kind": "abstain", "confidence": 0.5})
+    with pytest.raises(BadPolicy):
+        shape(reply_of(scores), policy)
