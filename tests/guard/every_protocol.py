@@ -10,9 +10,9 @@ import traceback
 import numpy as np
 
 from reticent.config import parse_guard
+from reticent.config.interfaces import interface_of
 from reticent.core import Answer, Choice, TextReply, Usage
 from reticent.core.text import TokenScores
-from reticent.guard.gates import interface_of
 from reticent.protocols import Question, WireRequest, protocol_kinds
 from reticent.protocols._openai import ASKED
 

@@ -2,7 +2,8 @@
 
 from reticent.config import GuardFile
 from reticent.config.guard import Endpoint
-from reticent.guard.gates import CHANNELS, interface_of
+from reticent.config.interfaces import interface_of
+from reticent.guard.gates import CHANNELS
 from reticent.guard.limits.scopes import ScopeMaker
 from reticent.guard.types import Caller
 from reticent.protocols import protocol_kinds

@@ -8,6 +8,7 @@ import numpy as np
 
 from reticent.config import GuardFile
 from reticent.config.guard import Endpoint
+from reticent.config.interfaces import interface_of
 from reticent.core import Answer, BadInput, BadPolicy, Channel, check_raw
 from reticent.core.few import Few
 from reticent.guard.secrets import derived
@@ -115,21 +116,6 @@ class Gate:
         """
         checked = check_raw(raw, questions=len(rows), model=self.model)
         return self.policy.apply(checked, rows, secret=self.secret).only(self.channels)
-
-
-def interface_of(endpoint: Endpoint) -> Interface:
-    """Return what a protocol needs to know of an endpoint."""
-    return Interface(
-        model=endpoint.model,
-        task=endpoint.task,
-        classes=endpoint.classes,
-        columns=tuple(column.name for column in endpoint.inputs),
-        row_shape=endpoint.row_shape,
-        outputs=dict(endpoint.outputs),
-        path=endpoint.path or "",
-        version=endpoint.version,
-        settings=dict(endpoint.settings),
-    )
 
 
 def noise_secret(secret: bytes, endpoint: Endpoint) -> bytes:

@@ -39,7 +39,7 @@ class Metrics(Collector):
     media_type = CONTENT_TYPE_LATEST
 
     def __init__(self) -> None:
-        self.journal_is_up = True
+        self._journal_is_up = True
         self._in_flight = 0
         self._requests: dict[tuple[str, str], int] = {}
         self._answered: dict[str, _Answered] = {}
@@ -81,7 +81,7 @@ class Metrics(Collector):
 
     def journal(self, *, up: bool) -> None:
         """Say whether the journal can be written."""
-        self.journal_is_up = up
+        self._journal_is_up = up
 
     def exposition(self) -> bytes:
         """Return the metrics in Prometheus' text format."""
@@ -120,5 +120,5 @@ class Metrics(Collector):
         for labels, times in self._suspicions.items():
             suspicions.add_metric(labels, times)
         journal = GaugeMetricFamily("reticent_journal_up", "0 while the journal cannot be written.")
-        journal.add_metric((), float(self.journal_is_up))
+        journal.add_metric((), float(self._journal_is_up))
         yield from (requests, rows, seconds, in_flight, policies, suspicions, journal)

@@ -12,8 +12,8 @@ import orjson
 
 from reticent.config import GuardFile
 from reticent.config.guard import Endpoint, Input
+from reticent.config.interfaces import interface_of
 from reticent.core import BadInput
-from reticent.guard.gates import interface_of
 from reticent.protocols import (
     BadQuestion,
     Question,

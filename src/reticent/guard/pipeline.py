@@ -1,7 +1,6 @@
 """From a caller's request to what they get, step by step; nothing skips one."""
 
 import asyncio
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from reticent.guard.arrival import Disconnected, Receive, media_type, read_body
 from reticent.guard.fingerprints import fingerprints
 from reticent.guard.gates import Gate
 from reticent.guard.metrics import Metrics
+from reticent.guard.padding import until_grid
 from reticent.guard.quiet import Tally
 from reticent.guard.refusals import Refused
 from reticent.guard.text_flow import TextFlow, shaped_reply
@@ -150,7 +150,6 @@ class Pipeline:
         except Refused as refused:
             return await self._refused(passage, refused)
         except JournalDown:
-            self.metrics.journal(up=False)
             return await self._refused(passage, refusals.closed("journal down"))
         except (Disconnected, asyncio.CancelledError):
             self.metrics.count(passage.gate.model if passage.gate else "", "gone")
@@ -225,7 +224,7 @@ class Pipeline:
             raise refusals.closed("policy does not fit", 0.0) from error
         await self._keep(passage, gate, "answered", 200)
         if gate.time_grid_s:
-            await self._until_grid(passage, gate)
+            await until_grid(gate.time_grid_s, passage.started_s, self.clock)
         self.metrics.count(gate.model, "answered")
         self.metrics.answered(gate.model, question.cost, self.clock() - passage.started_s)
         return Reply(200, body, gate.digest)
@@ -309,8 +308,8 @@ class Pipeline:
             rows=passage.question.cost if passage.question else 0,
         )
         # Who was let in must not learn from the clock why the answer did not come.
-        if passage.admission is not None and gate is not None and gate.policy.time_grid_s:
-            await self._until_grid(passage, gate)
+        if passage.admission is not None and gate is not None:
+            await until_grid(gate.time_grid_s, passage.started_s, self.clock)
         body = _plain_refusal(refused) if gate is None else _in_protocol(gate, refused)
         digest = gate.digest if gate else ""
         return Reply(refused.status, body, digest, refused.retry_after_s)
@@ -341,12 +340,6 @@ class Pipeline:
         self.activity.answered(caller.tenant, identity, gate.model, question.cost, entry.time_s)
         if self.watching.on:
             self.watching.see(entry, question.rows)
-
-    async def _until_grid(self, passage: _Passage, gate: Gate) -> None:
-        """Wait until the time since arrival is a whole number of grid steps."""
-        grid_s = gate.policy.time_grid_s
-        taken_s = self.clock() - passage.started_s
-        await asyncio.sleep(math.ceil(taken_s / grid_s) * grid_s - taken_s)
 
 
 def _named_in(body: bytes, gates: Sequence[Gate]) -> Gate:

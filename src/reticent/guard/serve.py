@@ -100,10 +100,15 @@ async def _serve_on(
                 backlog=2048,
             )
         )
+        reloading: set[asyncio.Task[None]] = set()  # the loop itself keeps weak references only
+
+        def reload() -> None:
+            task = loop.create_task(_reload(parts))
+            reloading.add(task)
+            task.add_done_callback(reloading.discard)
+
         with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread
-            loop.add_signal_handler(
-                signal.SIGHUP, lambda: _keep_task(loop.create_task(_reload(parts)))
-            )
+            loop.add_signal_handler(signal.SIGHUP, reload)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, server.end, number)
         sweeping = asyncio.create_task(
@@ -147,14 +152,6 @@ class _Server(uvicorn.Server):
             self.force_exit = True
         self.should_exit = True
         self.ended_by = number
-
-
-_tasks: set[asyncio.Task[None]] = set()  # the loop keeps weak references only
-
-
-def _keep_task(task: asyncio.Task[None]) -> None:
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)
 
 
 async def _reload(parts: Parts) -> None:

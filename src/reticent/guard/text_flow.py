@@ -1,13 +1,12 @@
 """Answers on their way out: whole, or a streamed text piece by piece."""
 
-import asyncio
-import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from typing import Any, cast
 
 from reticent.core import BadAnswer, BadPolicy, Choice, TextReply
 from reticent.guard.gates import Gate
+from reticent.guard.padding import until_grid
 from reticent.guard.text_filter import HeldText, filtered
 from reticent.guard.upstream.errors import UpstreamBad, UpstreamError
 from reticent.protocols import BadReply, Question, QuickProtocol, WireResponse
@@ -102,14 +101,14 @@ class TextFlow:
                     if (piece := self._piece(event)) is not None
                 )
                 if out:
-                    await self._until_grid()
+                    await until_grid(self._gate.time_grid_s, self._started_s, self._clock)
                     yield out
                 if reader.ended:
                     break
             if not reader.ended:
                 raise UpstreamBad(f"{gate.model} broke its stream off.")
             self._outcome = "answered"
-            await self._until_grid()
+            await until_grid(self._gate.time_grid_s, self._started_s, self._clock)
             yield gate.texts.write_end(question, gate.interface)
         except (UpstreamError, BadReply, BadAnswer, BadPolicy):
             self._outcome = "bad stream"
@@ -141,9 +140,3 @@ class TextFlow:
         piece = TextReply(choices=tuple(released), usage=event.usage)
         shaped = _shaped(self._gate, self._question, piece)
         return shaped if shaped.choices or shaped.usage is not None else None
-
-    async def _until_grid(self) -> None:
-        grid_s = self._gate.policy.time_grid_s
-        if grid_s:
-            taken_s = self._clock() - self._started_s
-            await asyncio.sleep(math.ceil(taken_s / grid_s) * grid_s - taken_s)

@@ -10,6 +10,7 @@ import numpy as np
 
 from reticent.config import GuardFile
 from reticent.config.guard import Endpoint
+from reticent.config.interfaces import interface_of
 from reticent.core import Answer, BadInput, TextReply
 from reticent.probe.client import Client, Exchange
 from reticent.probe.samples import Sample, declared_rows, made_up_rows
@@ -173,7 +174,7 @@ def _tries(
         for endpoint in hints.against.guard.endpoint:
             if endpoint.protocol in kinds:
                 protocol = kinds[endpoint.protocol]
-                interface = _interface_of(endpoint)
+                interface = interface_of(endpoint)
                 given = sample or _declared_sample(endpoint, rng)
                 yield _Try(
                     protocol=protocol,
@@ -206,20 +207,6 @@ def _interfaces(
             yield replace(plain, settings={"form": "columns"}), rows
 
 
-def _interface_of(endpoint: Endpoint) -> Interface:
-    return Interface(
-        model=endpoint.model,
-        task=endpoint.task,
-        classes=endpoint.classes,
-        columns=tuple(column.name for column in endpoint.inputs),
-        row_shape=endpoint.row_shape,
-        outputs=dict(endpoint.outputs),
-        path=endpoint.path or "",
-        version=endpoint.version,
-        settings=dict(endpoint.settings),
-    )
-
-
 def _declared_sample(endpoint: Endpoint, rng: np.random.Generator) -> Sample | None:
     if endpoint.inputs:
         return declared_rows(endpoint.inputs, ROWS, rng)
@@ -231,7 +218,7 @@ def _declared(hints: Hints) -> frozenset[str] | None:
         return None
     kinds = protocol_kinds()
     return frozenset(
-        kinds[e.protocol]().path(_interface_of(e))
+        kinds[e.protocol]().path(interface_of(e))
         for e in hints.against.guard.endpoint
         if e.protocol in kinds
     )

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from reticent.guard.admin.app import admin_app, is_loopback
+from reticent.guard.admin.app import admin_app
 from reticent.guard.admin.session import metrics_token
 from reticent.guard.metrics import Metrics
 
@@ -15,6 +15,7 @@ def parts(admin):
     return SimpleNamespace(
         secret=SECRET,
         metrics=Metrics(),
+        journal=SimpleNamespace(down=""),
         file=SimpleNamespace(guard=SimpleNamespace(admin=admin)),
         pipeline=SimpleNamespace(wall=lambda: 100.0),
     )
@@ -49,7 +50,18 @@ def status_of(app, path, **headers):
     ],
 )
 def test_what_is_loopback(address, expected):
-    assert is_loopback(address) is expected
+    status = status_of(admin_app(parts(address)), "/metrics")
+    assert (status == 200) is expected
+    assert status in (200, 401)
+
+
+def test_metrics_say_how_the_journal_is_when_they_are_read():
+    guard = parts("127.0.0.1:1")
+    app = admin_app(guard)
+    for down, expected in (("", 1.0), ("no space", 0.0), ("", 1.0)):
+        guard.journal.down = down
+        assert status_of(app, "/metrics") == 200
+        assert f"reticent_journal_up {expected}" in guard.metrics.exposition().decode()
 
 
 def test_metrics_are_open_on_this_machine_and_want_a_token_beyond_it():

@@ -2,7 +2,6 @@
 
 import asyncio
 import hmac
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -22,6 +21,7 @@ from reticent.guard.admin.health import Health
 from reticent.guard.admin.session import COOKIE, LASTS_S, Sessions, metrics_token
 from reticent.guard.admin.view import Gathering
 from reticent.guard.assemble import Parts
+from reticent.guard.loopback import is_loopback
 
 LIVE_EVERY_S = 2.0
 MOST_FORM_BYTES = 1_000
@@ -86,6 +86,7 @@ class _Pages:
         if not self._may_measure(request):
             headers = {"WWW-Authenticate": "Bearer"}
             return Response("A metrics token is needed.", 401, headers)
+        self._parts.metrics.journal(up=not self._parts.journal.down)
         exposition = self._parts.metrics.exposition()
         return Response(exposition, headers={"Content-Type": self._parts.metrics.media_type})
 
@@ -140,7 +141,8 @@ class _Pages:
         return self._sessions.holds(request.cookies.get(COOKIE), self._wall())
 
     def _may_measure(self, request: Request) -> bool:
-        if is_loopback(self._parts.file.guard.admin) or self._may_look(request):
+        host = self._parts.file.guard.admin.rpartition(":")[0].strip("[]")
+        if is_loopback(host) or self._may_look(request):
             return True
         shown = request.headers.get("authorization", "").removeprefix("Bearer ")
         return hmac.compare_digest(shown.encode("utf-8", "replace"), self._token)
@@ -168,15 +170,6 @@ class _Pages:
     def _page(self, name: str, status: int = 200, **values: object) -> HTMLResponse:
         page = self._templates.get_template(name).render(**values)
         return HTMLResponse(page, status_code=status, headers=HEADERS)
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether only this machine can reach an address such as "127.0.0.1:8081"."""
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _field(body: bytes, name: str) -> str:

@@ -17,9 +17,7 @@ class Health:
     async def troubles(self) -> list[str]:
         """Return what stands in the way of answering: empty if nothing does."""
         found = []
-        down = self._parts.journal.down
-        self._parts.metrics.journal(up=not down)
-        if down:
+        if self._parts.journal.down:
             found.append("the journal cannot be written")
         limits = self._parts.limits
         try:

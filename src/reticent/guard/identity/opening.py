@@ -1,6 +1,5 @@
 """Everything about identity, opened as a configuration declares it."""
 
-import ipaddress
 import secrets
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from reticent.guard.identity.key_sqlite import FILE, SqliteKeys
 from reticent.guard.identity.key_store import Database
 from reticent.guard.identity.keys import POLL_S, KeyRing
 from reticent.guard.identity.proxy import TrustedProxy
+from reticent.guard.loopback import is_loopback
 from reticent.guard.secrets import is_weak
 
 
@@ -120,7 +120,9 @@ def _source(declared: Jwt, base: Path) -> tuple[Source, float]:
     if "://" not in text:
         return KeyFile(base / text), POLL_S
     parts = urlsplit(text)
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+    if parts.scheme != "https" and not (
+        parts.scheme == "http" and is_loopback(parts.hostname or "")
+    ):
         raise BadInput(
             f"guard.jwt.jwks is {text!r}; keys that came unprotected could be anybody's.",
             way_out="Use https; http is taken on the loopback interface only.",
@@ -131,12 +133,3 @@ def _source(declared: Jwt, base: Path) -> tuple[Source, float]:
             way_out='It looks like "https://login.example.org/keys".',
         )
     return KeyUrl(text, clock=time.monotonic), declared.refresh_s
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
