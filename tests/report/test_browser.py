@@ -153,6 +153,15 @@ def test_the_first_screen_holds_the_answers(visit):
     assert bottom["y"] + bottom["height"] <= SCREENS["wide"][1]
 
 
+def until(page, true):
+    """Wait for an expression; the browser's own waiting needs the eval that our policy forbids."""
+    for _ in range(200):
+        if page.evaluate(true):
+            return
+        page.wait_for_timeout(25)
+    pytest.fail(f"never true: {true}")
+
+
 def test_keys_reach_the_skip_link_first_and_then_a_cell_and_its_details(visit):
     page = visit("build")
     page.keyboard.press("Tab")
@@ -169,8 +178,8 @@ def test_keys_reach_the_skip_link_first_and_then_a_cell_and_its_details(visit):
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     target = page.evaluate("document.activeElement.hash.slice(1)")
     page.keyboard.press("Enter")
-    page.wait_for_function(f"document.getElementById('{target}').open")
-    page.wait_for_function(f"document.activeElement.parentElement.id === '{target}'")
+    until(page, f"document.getElementById('{target}').open")
+    until(page, f"document.activeElement.parentElement.id === '{target}'")
     assert page.locator(f"#{target} .body").is_visible()
 
 
@@ -179,7 +188,7 @@ def test_wide_tables_scroll_with_the_keys(visit):
     region = page.locator("#matrix .scroll").first
     region.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('#matrix .scroll').scrollLeft > 0")
+    until(page, "document.querySelector('#matrix .scroll').scrollLeft > 0")
     assert page.evaluate("scrollX") == 0
 
 

@@ -22,8 +22,11 @@ Clock = Callable[[], float]
 
 
 def said_by(i: int) -> Entry:
-    """Return an entry of odd length with words that can be looked for in a file."""
-    who = "ann" if i % 3 == 0 else "bob"
+    """Return an entry of odd length with words that can be looked for in a file.
+
+    They are too long to come about by chance among salts and links.
+    """
+    who = "annabel" if i % 3 == 0 else "bobbie"
     return entry(i, identity=who, detail={"words": f"{who}-{i:05d}-" + who * (i * 37 % 700)})
 
 
@@ -64,11 +67,11 @@ def test_the_words_are_gone_from_every_byte_on_disk(
     path: Path, keys: JournalKeys, clock: Clock
 ) -> None:
     asyncio.run(fill(path, keys, clock, 900))
-    assert b"ann-00300" in bytes_of(path)
-    done = forget(path, keys, "ann", most_rows=70)
+    assert b"annabel-00300" in bytes_of(path)
+    done = forget(path, keys, "annabel", most_rows=70)
     assert done == Erased(rows=300, portions=5, gone=True)
     left = bytes_of(path)
-    assert b"ann" not in left
+    assert b"annabel" not in left
     assert left.count(b"bob-") == 600
     assert not problems(path, keys)
 
@@ -88,13 +91,13 @@ def test_the_words_are_gone_while_a_guard_writes(
                 i += 1
 
         writing = asyncio.create_task(write())
-        done = await asyncio.to_thread(forget, path, keys, "ann", most_rows=20)
+        done = await asyncio.to_thread(forget, path, keys, "annabel", most_rows=20)
         found = bytes_of(path)
         going = False
         await writing
         await journal.close()
         assert done.gone
-        assert b"ann" not in found
+        assert b"annabel" not in found
         return done
 
     assert asyncio.run(use()).rows == 200
@@ -103,11 +106,11 @@ def test_the_words_are_gone_while_a_guard_writes(
 
 def test_compact_gives_the_space_back(path: Path, keys: JournalKeys, clock: Clock) -> None:
     asyncio.run(fill(path, keys, clock, 600))
-    forget(path, keys, "ann")
+    forget(path, keys, "annabel")
     before = path.stat().st_size
-    forget(path, keys, "bob", compact=True)
+    forget(path, keys, "bobbie", compact=True)
     assert path.stat().st_size < before / 3
-    assert b"bob" not in bytes_of(path)
+    assert b"bobbie" not in bytes_of(path)
     assert not problems(path, keys)
 
 
@@ -115,14 +118,14 @@ def test_the_erasure_says_which_rows_and_why_and_never_whose(
     path: Path, keys: JournalKeys, clock: Clock, tmp_path: Path
 ) -> None:
     asyncio.run(fill(path, keys, clock, 7))
-    forget(path, keys, "ann", anchors=tmp_path / "a.jsonl")
+    forget(path, keys, "annabel", anchors=tmp_path / "a.jsonl")
     store = SqliteStore(path)
     told = [entry_of(row.payload) for row in store.rows(KEEPER)]
     erased = [row for row in store.rows(GUARD) if row.erased]
     store.close()
     assert [e.detail for e in told] == [{"rows": {GUARD: [[1, 1], [4, 4], [7, 7]]}}]
     assert told[0].outcome == "request 7"
-    assert "ann" not in str(told)
+    assert "annabel" not in str(told)
     assert not any(row.payload.strip(b"\0") or row.salt.strip(b"\0") for row in erased)
     assert [a.chain for a in anchors(tmp_path / "a.jsonl")] == [KEEPER]
 
@@ -165,12 +168,12 @@ def test_a_crash_half_way_leaves_it_whole_and_it_goes_on(
     store = SqliteStore(path)
     failing: Store = Failing(store, portions)  # type: ignore[assignment]  # by __getattr__
     with pytest.raises(StoreAway):
-        erase(failing, keys, lambda e: e.identity == "ann", "r", clock=clock, most_rows=20)
+        erase(failing, keys, lambda e: e.identity == "annabel", "r", clock=clock, most_rows=20)
     store.close()
     assert not problems(path, keys)
-    done = forget(path, keys, "ann", most_rows=20)
+    done = forget(path, keys, "annabel", most_rows=20)
     assert done.rows == 100 - 20 * portions
-    assert b"ann" not in bytes_of(path)
+    assert b"annabel" not in bytes_of(path)
     assert not problems(path, keys)
 
 
@@ -179,7 +182,7 @@ def test_two_cannot_erase_at_once(path: Path, keys: JournalKeys, clock: Clock) -
     store = SqliteStore(path)
     store.open(KEEPER)
     with pytest.raises(BadInput, match="another process"):
-        forget(path, keys, "ann")
+        forget(path, keys, "annabel")
     store.close()
 
 
@@ -189,9 +192,9 @@ def test_a_plain_update_would_leave_words_behind(
     """Without overwriting, neither in its place nor by secure_delete: the tests above can fail."""
     asyncio.run(fill(path, keys, clock, 900))
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE guard_rows SET payload = '' WHERE payload LIKE '%\"ann\"%'")
+        connection.execute("UPDATE guard_rows SET payload = '' WHERE payload LIKE '%\"annabel\"%'")
     connection.close()
-    assert b"ann" in bytes_of(path)
+    assert b"annabel" in bytes_of(path)
 
 
 def test_nothing_is_left_when_one_after_the_other_is_forgotten(
