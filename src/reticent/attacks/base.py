@@ -14,6 +14,7 @@ from reticent.core import (
     Claim,
     Domain,
     Family,
+    ImageSpace,
     Population,
 )
 
@@ -58,6 +59,8 @@ class Knowledge:
         shadows: models for attribute attacks; see `Shadow`.
         domains: column -> the values it can take, for every input column that may be hidden.
         columns: the model's input columns in order; empty if it takes plain arrays.
+        images: what the model's pictures look like; None if it takes no pictures. `population.x`
+            holds pictures of people who are not under attack then, in the model's units.
     """
 
     population: Population | None = None
@@ -65,6 +68,7 @@ class Knowledge:
     shadows: Sequence[Shadow] = ()
     domains: Mapping[str, Domain] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
+    images: ImageSpace | None = None
 
 
 class Attack(Protocol):

@@ -38,6 +38,7 @@ from reticent.audit.store import Store, key_of
 from reticent.audit.summary import data_entry, model_entry, policy_entries, statement
 from reticent.audit.verdict import decide, overall
 from reticent.core import (
+    TABULAR,
     AttributeClaim,
     Family,
     NotEnoughKnowledge,
@@ -52,8 +53,8 @@ CONTROL_ATTRIBUTE = ("map", "csmia", "calibrated", "lomia")
 
 
 def default_shelf() -> dict[str, Attack]:
-    """Return every attack on the shelf with its default settings."""
-    return {name: kind() for name, kind in attack_types().items()}
+    """Return every attack on tables on the shelf, with its default settings."""
+    return {n: kind() for n, kind in attack_types().items() if kind.family in TABULAR}
 
 
 @dataclass(slots=True)

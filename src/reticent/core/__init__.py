@@ -1,7 +1,7 @@
 """The vocabulary: plain frozen data shared by every other module."""
 
 from reticent.core.answers import Answer, check_raw
-from reticent.core.channels import NO_CHANNEL, Channel, Family, Seen
+from reticent.core.channels import NO_CHANNEL, TABULAR, Channel, Family, Seen
 from reticent.core.claims import (
     ArtefactClaim,
     AttributeClaim,
@@ -22,6 +22,7 @@ from reticent.core.errors import (
     ReticentError,
     UntrustedFile,
 )
+from reticent.core.images import ImageSpace, ReconstructionClaim
 from reticent.core.inputs import canonical_cell, canonical_rows, repeat, stack, take
 from reticent.core.leakage import Leakage
 from reticent.core.records import Candidates, Domain, Domains, Population
@@ -30,6 +31,7 @@ from reticent.core.types import Bools, Column, Floats, Inputs, Ints
 
 __all__ = [
     "NO_CHANNEL",
+    "TABULAR",
     "Answer",
     "ArtefactClaim",
     "AttributeClaim",
@@ -49,6 +51,7 @@ __all__ = [
     "ExtractionClaim",
     "Family",
     "Floats",
+    "ImageSpace",
     "Inputs",
     "Ints",
     "Leakage",
@@ -57,6 +60,7 @@ __all__ = [
     "NotExposed",
     "Population",
     "RangeClaim",
+    "ReconstructionClaim",
     "RecordClaim",
     "ReticentError",
     "Seen",

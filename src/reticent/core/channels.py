@@ -46,3 +46,9 @@ class Family(StrEnum):
     CHAIN = "chain"
     ARTEFACT = "artefact"
     EXTRACTION = "extraction"
+    RECONSTRUCTION = "reconstruction"  # pictures of the people behind a class or a template
+    TEXT = "text"  # training text, word for word or in part
+    EMBEDDING = "embedding"  # the text behind a vector
+
+
+TABULAR = frozenset(Family) - {Family.RECONSTRUCTION, Family.TEXT, Family.EMBEDDING}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from reticent.core.images import ReconstructionClaim
 from reticent.core.types import Column, Floats, Ints
 
 if TYPE_CHECKING:
@@ -91,5 +92,11 @@ class ExtractionClaim:
 
 
 Claim = (
-    MembershipClaim | RangeClaim | AttributeClaim | RecordClaim | ArtefactClaim | ExtractionClaim
+    MembershipClaim
+    | RangeClaim
+    | AttributeClaim
+    | RecordClaim
+    | ArtefactClaim
+    | ExtractionClaim
+    | ReconstructionClaim
 )

@@ -16,8 +16,10 @@ class Candidates:
     """People under test. Never membership, never a hidden value: those are `audit.truth`.
 
     Attributes:
-        x: (n, ...) inputs; for attribute inference without the columns in `missing`.
+        x: (n, ...) inputs; for attribute inference without the columns in `missing`. Where whole
+            pictures are wanted there is nothing to hold: (n, 0).
         y: (n,) class index (int64) or outcome (float64); None if the adversary has not seen it.
+            Where pictures are wanted: the class of each.
         observed: the model's answer on each true record, if the adversary has seen it.
         missing: the hidden columns that the adversary wants.
     """
