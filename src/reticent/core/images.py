@@ -18,11 +18,14 @@ class ImageSpace:
         shape: (height, width) for grey, (height, width, 3) for colour; channels always last.
         low: the value of black in the model's own units.
         high: the value of white.
+        flat: whether the model takes a picture as one row of `size` numbers, as scikit-learn's do,
+            instead of as an array of `shape`.
     """
 
     shape: tuple[int, ...]
     low: float = 0.0
     high: float = 1.0
+    flat: bool = False
 
     def __post_init__(self) -> None:
         grey, colour = len(self.shape) == 2, len(self.shape) == 3 and self.shape[2] == 3
@@ -50,6 +53,36 @@ class ImageSpace:
     def from_unit(self, x: Floats) -> Floats:
         """Return pictures in the model's units for pictures in [0, 1], any shape."""
         return np.asarray(self.low + x * (self.high - self.low), dtype=np.float64)
+
+    def inputs(self, pictures: Floats) -> Floats:
+        """Return what the model is asked for n pictures in [0, 1]: the one way of asking it.
+
+        Args:
+            pictures: (n, *shape) or (n, size), values in [0, 1].
+
+        Returns: (n, size) if the model takes flat rows, else (n, *shape); in the model's units.
+
+        >>> ImageSpace(shape=(2, 2), high=255, flat=True).inputs(np.ones((1, 2, 2))).tolist()
+        [[255.0, 255.0, 255.0, 255.0]]
+        """
+        return self.from_unit(pictures).reshape(self._asked(len(pictures)))
+
+    def pictures(self, x: Floats) -> Floats:
+        """Return (n, *shape) pictures in [0, 1] for n inputs of the model, flat or not.
+
+        Raises: BadInput if an input does not have the numbers of one picture.
+        """
+        given = np.asarray(x, dtype=np.float64)
+        if given.ndim < 2 or given.shape[1:] not in ((self.size,), self.shape):
+            raise BadInput(
+                f"Inputs of shape {given.shape} are no pictures of shape {self.shape}.",
+                way_out="Give all pictures in one size, as (n, height, width), with the colours "
+                "last, or as rows of pixels.",
+            )
+        return self.to_unit(given).reshape(len(given), *self.shape)
+
+    def _asked(self, n: int) -> tuple[int, ...]:
+        return (n, self.size) if self.flat else (n, *self.shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

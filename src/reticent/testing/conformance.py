@@ -34,6 +34,7 @@ from reticent.core import (
     NotEnoughKnowledge,
     NotExposed,
     RangeClaim,
+    ReconstructionClaim,
     RecordClaim,
     canonical_rows,
 )
@@ -52,6 +53,7 @@ CLAIMS: Mapping[Family, tuple[type[Claim], ...]] = {
     Family.CHAIN: (RecordClaim, AttributeClaim),
     Family.ARTEFACT: (ArtefactClaim,),
     Family.EXTRACTION: (ExtractionClaim,),
+    Family.RECONSTRUCTION: (ReconstructionClaim,),
 }
 
 
@@ -157,7 +159,7 @@ def says_what_it_lacks(attack: Attack) -> None:
     for case in cases_for(attack)[:1]:
         planted = case.leaky(SMALL)
         for name in sorted(attack.wants):
-            empty: Any = {"population": None, "domains": {}}.get(name, ())
+            empty: Any = {"population": None, "domains": {}, "images": None}.get(name, ())
             lacking = replace(planted, knowledge=replace(planted.knowledge, **{name: empty}))
             try:
                 _run(attack, lacking)
@@ -294,6 +296,8 @@ def _columns(claim: Claim, case: Planted) -> list[tuple[str, Any]]:
         return [("records", claim.records), ("confidences", claim.confidence)]
     if isinstance(claim, ExtractionClaim):
         return [("labels", claim.labels if claim.labels is not None else claim.values)]
+    if isinstance(claim, ReconstructionClaim):
+        return [("pictures", claim.images), ("confidences", claim.confidence)]
     return []
 
 

@@ -16,6 +16,7 @@ from reticent.core import (
     Floats,
     MembershipClaim,
     RangeClaim,
+    ReconstructionClaim,
     RecordClaim,
 )
 from reticent.testing.planted import Planted
@@ -27,7 +28,8 @@ def chances(claim: Claim, case: Planted) -> tuple[float, float]:
     Membership and range: members among those who score at least the median, hypergeometric.
     Attributes and records: members guessed right (all hidden columns), binomial at the best
     accuracy possible without the model. Extraction: candidates copied right, binomial at the share
-    of the commonest answer. Artefacts: 0 if some member's row and no other was found.
+    of the commonest answer. Artefacts: 0 if some member's row and no other was found. Pictures:
+    those nearest to their own class's prototype of all, binomial at one in so many.
     """
     if isinstance(claim, (MembershipClaim, RangeClaim)):
         return _halves(claim.scores, case.truth.is_member)
@@ -35,6 +37,8 @@ def chances(claim: Claim, case: Planted) -> tuple[float, float]:
         return _artefacts(claim, case)
     if isinstance(claim, ExtractionClaim):
         return _copies(claim, case)
+    if isinstance(claim, ReconstructionClaim):
+        return _pictures(claim, case)
     known = case.known.get("imputation_accuracy", case.known.get("prior_accuracy"))
     if known is None:
         raise ValueError("the planted audit does not say how well one can guess without the model")
@@ -102,3 +106,20 @@ def _copies(claim: ExtractionClaim, case: Planted) -> tuple[float, float]:
     plain = np.abs(answer.values - answer.values.mean())
     hits = int((np.abs(answer.values - claim.values) < plain).sum())
     return _binomial(hits, len(plain), 0.5)
+
+
+def _pictures(claim: ReconstructionClaim, case: Planted) -> tuple[float, float]:
+    """Hold a line-up of all prototypes for every picture."""
+    prototypes, wanted = case.truth.answer, case.truth.y
+    if prototypes is None or prototypes.embeddings is None or wanted is None:
+        raise ValueError("the planted audit has no prototypes of its classes")
+    near = _standard(claim.images) @ _standard(prototypes.embeddings).T
+    hits = int((near.argmax(axis=1) == wanted).sum())
+    return _binomial(hits, len(wanted), 1 / len(prototypes.embeddings))
+
+
+def _standard(pictures: Floats) -> Floats:
+    """Return each picture as a row of mean 0 and length 1, so that contrast plays no part."""
+    rows = np.asarray(pictures, dtype=np.float64).reshape(len(pictures), -1)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))
