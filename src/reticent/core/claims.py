@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reticent.core.images import ReconstructionClaim
-from reticent.core.language import TextClaim
 from reticent.core.types import Column, Floats, Ints
 
 if TYPE_CHECKING:
@@ -100,5 +99,4 @@ Claim = (
     | ArtefactClaim
     | ExtractionClaim
     | ReconstructionClaim
-    | TextClaim
 )
