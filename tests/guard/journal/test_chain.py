@@ -49,7 +49,9 @@ words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
     )
 )
 def test_an_entry_comes_back_from_its_payload(entry: Entry) -> None:
-    assert entry_of(payload_of(entry)) == entry
+    payload = payload_of(entry)
+    assert entry_of(payload) == entry
+    assert payload == orjson.dumps(orjson.loads(payload), option=orjson.OPT_SORT_KEYS)
 
 
 def test_a_payload_is_canonical() -> None:
@@ -59,6 +61,11 @@ def test_a_payload_is_canonical() -> None:
     assert payload_of(one) == (
         b'{"detail":{"a":[1,null],"b":1},"kind":"query","model":"m","time_s":1.5}'
     )
+
+
+def test_half_a_character_in_a_name_does_not_cost_the_row() -> None:
+    kept = orjson.loads(payload_of(Entry(time_s=1.0, kind="query", identity="\ud800")))
+    assert kept["identity"] == "\\ud800"
 
 
 @pytest.mark.parametrize("odd", ["\ud800", object(), {1: "x"}, 2**90, {"a": {"b": {3, 4}}}])

@@ -23,7 +23,7 @@ _PAGE_ROWS = 2_000
 _PATIENCE_MS = 3_000
 _PAGE_BYTES = 8_192
 _LOG_PAGES = 2_000
-_ROWS_AT_ONCE = 64  # in one statement: fewer turns with the interpreter's lock
+_ROWS_AT_ONCE = 128  # in one statement: fewer turns with the interpreter's lock
 _COLUMNS = "sequence, payload, salt, commitment, link, erased"
 _TABLES = "".join(
     f"""
@@ -85,6 +85,12 @@ class SqliteStore:
     def write(
         self, chain: str, rows: Sequence[Row], checkpoint: Checkpoint | None, *, durable: bool
     ) -> None:
+        if checkpoint is None and 0 < len(rows) <= _ROWS_AT_ONCE:
+            with self._away():  # one statement is a transaction of its own
+                connection = self._writing()
+                self._synchronize(connection, durable=durable)
+                connection.execute(_inserting(chain, len(rows)), list(joined.from_iterable(rows)))
+            return
         with self._transaction(durable=durable) as connection:
             _insert(connection, chain, rows, checkpoint)
 
@@ -199,9 +205,7 @@ class SqliteStore:
     def _transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
         with self._away():
             connection = self._writing()
-            if self._synchronous is not durable:
-                connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-                self._synchronous = durable
+            self._synchronize(connection, durable=durable)
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
@@ -210,6 +214,11 @@ class SqliteStore:
                 with suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
                 raise
+
+    def _synchronize(self, connection: sqlite3.Connection, *, durable: bool) -> None:
+        if self._synchronous is not durable:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._synchronous = durable
 
     @contextmanager
     def _away(self) -> Iterator[None]:
