@@ -30,7 +30,10 @@ only_scores = st.one_of(
 )
 for_scores = st.one_of(for_values, only_scores)
 rotations = st.just({"kind": "rotate"})
-for_vectors = st.one_of(for_values, rotations)
+quantisations = st.builds(lambda b: {"kind": "quantise", "bits": b}, st.integers(1, 16))
+truncations = st.builds(lambda d: {"kind": "truncate", "dimensions": d}, st.integers(1, 9))
+only_vectors = st.one_of(rotations, quantisations, truncations)
+for_vectors = st.one_of(for_values, only_vectors)
 hard_label = st.just({"kind": "hard_label"})
 withholds = st.builds(
     lambda c: {"kind": "withhold", "channels": c},
@@ -39,7 +42,7 @@ withholds = st.builds(
 pads = st.builds(lambda g: {"kind": "pad_time", "grid_ms": g}, small)
 usages = st.builds(lambda t: {"kind": "bucket_usage", "tokens": t}, st.integers(1, 100))
 beside = st.one_of(pads, usages)
-every_step = st.one_of(for_scores, hard_label, rotations, withholds, beside)
+every_step = st.one_of(for_scores, hard_label, only_vectors, withholds, beside)
 chains = st.lists(for_scores, max_size=4)
 value_chains = st.lists(for_values, max_size=4)
 vector_chains = st.lists(for_vectors, max_size=4)

@@ -14,8 +14,8 @@ from reticent.defences import defence_kinds
 NAN = np.nan
 ROWS = [[0.714, 0.2, 0.086], [0.4, 0.35, 0.25]]
 OURS = {
-    "abstain", "bucket", "bucket_usage", "clip", "hard_label", "keyed_noise", "pad_time", "rotate",
-    "round", "temperature", "threshold", "top_k", "withhold",
+    "abstain", "bucket", "bucket_usage", "clip", "hard_label", "keyed_noise", "pad_time",
+    "quantise", "rotate", "round", "temperature", "threshold", "top_k", "truncate", "withhold",
 }  # fmt: skip
 SHOWN = Channel.LABEL | Channel.TOP_K | Channel.SCORES | Channel.LOGITS
 

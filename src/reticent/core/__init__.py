@@ -27,6 +27,7 @@ from reticent.core.inputs import canonical_cell, canonical_rows, repeat, stack, 
 from reticent.core.leakage import Leakage
 from reticent.core.records import Candidates, Domain, Domains, Population
 from reticent.core.text import Choice, TextReply, TokenScores, Usage
+from reticent.core.texts import TextReconstructionClaim, as_texts, texts_of
 from reticent.core.types import Bools, Column, Floats, Inputs, Ints
 
 __all__ = [
@@ -64,14 +65,17 @@ __all__ = [
     "RecordClaim",
     "ReticentError",
     "Seen",
+    "TextReconstructionClaim",
     "TextReply",
     "TokenScores",
     "UntrustedFile",
     "Usage",
+    "as_texts",
     "canonical_cell",
     "canonical_rows",
     "check_raw",
     "repeat",
     "stack",
     "take",
+    "texts_of",
 ]

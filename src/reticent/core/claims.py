@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reticent.core.images import ReconstructionClaim
+from reticent.core.texts import TextReconstructionClaim
 from reticent.core.types import Column, Floats, Ints
 
 if TYPE_CHECKING:
@@ -99,4 +100,5 @@ Claim = (
     | ArtefactClaim
     | ExtractionClaim
     | ReconstructionClaim
+    | TextReconstructionClaim
 )

@@ -55,6 +55,6 @@ def refuse_values(kind: str, answer: Answer) -> None:
     if answer.embeddings is not None:
         raise BadPolicy(
             f"The policy has a {kind} step, but the model answers with an embedding.",
-            way_out="Use round, bucket (with edges), clip, keyed_noise or rotate, or leave the "
-            "step out.",
+            way_out="Use round, quantise, truncate, clip, keyed_noise or rotate, or leave the step "
+            "out.",
         )
