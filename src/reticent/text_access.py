@@ -104,6 +104,7 @@ class TextAccess:
         *,
         first: Sequence[int],
         sampling: Sampling | None = None,
+        moments: bool = False,
     ) -> list[TokenLogprobs]:
         """Return what the endpoint tells of each token of given texts.
 
@@ -114,6 +115,7 @@ class TextAccess:
             texts: ids.
             first: for each text, the position from which on its tokens are asked about, from 1.
             sampling: the scheme that `TokenLogprobs.sampled` is about.
+            moments: also return `means` and `spreads`, where they are told.
 
         Raises: NotExposed, BudgetSpent, BadInput, BadAnswer.
         """
@@ -121,7 +123,7 @@ class TextAccess:
         asked = [max(len(ids) - start, 0) for ids, start in zip(texts, first, strict=True)]
         if self.scores_whole:
             self._charge(len(texts), sum(len(ids) for ids in texts))
-            return self.target.logprobs(texts, first=first, sampling=sampling)
+            return self.target.logprobs(texts, first=first, sampling=sampling, moments=moments)
         read = sum(
             sum(range(start, len(ids)))
             for ids, start in zip(texts, first, strict=True)
@@ -129,7 +131,7 @@ class TextAccess:
         )
         self._charge(sum(asked), read + sum(asked))
         if not self.policy.defences:
-            return self.target.logprobs(texts, first=first, sampling=sampling)
+            return self.target.logprobs(texts, first=first, sampling=sampling, moments=moments)
         raw = self.target.logprobs(texts, first=first, alternatives=self.alternatives)
         return [
             self._shown(ids, start, each, sampling)

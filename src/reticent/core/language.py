@@ -136,8 +136,8 @@ class TokenLogprobs:
         sampled: (t,) logarithm of the probability of drawing it under the sampling scheme that
             was asked for, -inf where it can't be drawn; None if none was asked for, or what is
             shown does not tell.
-        means: (t,) expected log-probability of the next token (minus the entropy); None if what
-            is shown does not tell.
+        means: (t,) expected log-probability of the next token (minus the entropy); None if it was
+            not asked for, or what is shown does not tell.
         spreads: (t,) standard deviation of that log-probability; None likewise.
         others: (t, k) ids of the likeliest tokens at each place, best first, -1 where not asked;
             None if no alternatives were asked for.
@@ -231,6 +231,7 @@ class LanguageModel(Protocol):
         first: Sequence[int],
         sampling: Sampling | None = None,
         alternatives: int = 0,
+        moments: bool = False,
     ) -> list[TokenLogprobs]:
         """Return what the model says to each token of given texts, teacher-forced.
 
@@ -239,6 +240,7 @@ class LanguageModel(Protocol):
             first: for each text the position from which on its tokens are asked about, at least 1.
             sampling: the scheme that `TokenLogprobs.sampled` is about.
             alternatives: how many of the likeliest tokens to return beside each.
+            moments: also return `means` and `spreads`, where the target can.
 
         Raises: BadInput for a text beyond the context or ids out of range; BadAnswer; NotExposed
             if LOGPROBS is shut.

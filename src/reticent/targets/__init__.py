@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "CausalLM": "causal_lm",
     "FunctionTarget": "function",
     "HttpTarget": "http",
     "Memo": "memo",
@@ -18,6 +19,7 @@ _HOME = {
     "load_model": "files",
     "model_digest": "files",
     "open_http": "http",
+    "open_language_model": "_language_files",
     "runs_code": "files",
     "save_model": "files",
 }
