@@ -1,0 +1,1 @@
+"""Audits of models that take pictures: whose face does the model give away?"""
