@@ -1,0 +1,1 @@
+"""The sections of faces.py: one target or one way in per file, on one frame."""

@@ -1,0 +1,316 @@
+"""The targets of Fredrikson's table and beyond, trained anew for each seed."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+from torch import nn
+
+from .data import DATA, Photos
+
+torch.set_num_threads(1)
+
+HIDDEN = 3000  # Fredrikson et al. 2015
+
+
+def kept(name: str, make: Callable[[], Any]) -> Any:
+    """Return what `make` returns; kept between runs if RETICENT_FACES_CACHE names a folder.
+
+    A name stands for what was made: change the name when the making changes.
+    """
+    folder = os.environ.get("RETICENT_FACES_CACHE")
+    if not folder:
+        return make()
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    file = Path(folder) / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.joblib"
+    if not file.exists():
+        joblib.dump(make(), file)
+    return joblib.load(file)
+
+
+def softmax_regression(photos: Photos, seed: int) -> Any:
+    """Return scikit-learn's LogisticRegression on rows of pixels, weights as SGD left them."""
+    return kept(f"softmax {seed} {len(photos)}", lambda: _softmax(photos, seed))
+
+
+def mlp(photos: Photos, seed: int) -> Any:
+    """Return scikit-learn's MLPClassifier with one layer of 3,000 sigmoid units."""
+    return kept(f"mlp {seed} {len(photos)}", lambda: _mlp(photos, seed))
+
+
+def dae(photos: Photos, seed: int) -> nn.Module:
+    """Return two denoising layers of 1,000 and 300 sigmoid units and a softmax, as a module.
+
+    Each layer first learns to restore its input with a tenth of it blanked out; then all learn the
+    people. The module takes (n, 112, 92) and returns logits.
+    """
+    found: nn.Module = kept(f"dae {seed} {len(photos)}", lambda: _dae(photos, seed))
+    return found.eval()
+
+
+def cnn(photos: Photos, seed: int) -> nn.Module:
+    """Return a small convolutional network, as a module: (n, 112, 92) -> logits."""
+    found: nn.Module = kept(f"cnn {seed} {len(photos)}", lambda: _cnn(photos, seed))
+    return found.eval()
+
+
+def untrained(module: nn.Module, seed: int) -> nn.Module:
+    """Return the same network with weights as drawn."""
+    torch.manual_seed(1000 + seed)
+    copy: nn.Module = joblib_copy(module)
+    for part in copy.modules():
+        if hasattr(part, "reset_parameters"):
+            part.reset_parameters()
+    return copy.eval()
+
+
+def joblib_copy(module: nn.Module) -> nn.Module:
+    """Return an independent copy."""
+    import copy
+
+    return copy.deepcopy(module)
+
+
+class Pixels(nn.Module):
+    """Takes grey pictures without a channel axis and gives them one."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[:, None] - 0.5
+
+
+def _tensors(photos: Photos) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.tensor(photos.x, dtype=torch.float32), torch.tensor(photos.y)
+
+
+def _train(
+    module: nn.Module,
+    photos: Photos,
+    *,
+    epochs: int,
+    lr: float,
+    decay: float,
+    seed: int,
+    batch: int = 40,
+    shift: int = 0,
+) -> nn.Module:
+    """Train with Adam on cross-entropy."""
+    torch.manual_seed(seed)
+    x, y = _tensors(photos)
+    generator = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.AdamW(module.parameters(), lr=lr, weight_decay=decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, max_lr=lr, total_steps=epochs * -(-len(x) // batch)
+    )
+    module.train()
+    for _ in range(epochs):
+        order = torch.randperm(len(x), generator=generator)
+        for rows in order.split(batch):
+            given = x[rows]
+            if shift:
+                given = _moved(given, shift, generator)
+            loss = nn.functional.cross_entropy(module(given), y[rows])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    return module.eval()
+
+
+def _moved(x: torch.Tensor, most: int, generator: torch.Generator) -> torch.Tensor:
+    """Return pictures moved by up to `most` pixels, half of them mirrored, lit differently."""
+    n, h, w = x.shape
+    padded = nn.functional.pad(x[:, None], (most,) * 4, mode="replicate")[:, 0]
+    places = torch.randint(0, 2 * most + 1, (n, 2), generator=generator).tolist()
+    mirrored = torch.rand(n, generator=generator) < 0.5
+    gain = 1 + 0.2 * (torch.rand(n, 1, 1, generator=generator) - 0.5)
+    out = torch.stack([p[a : a + h, b : b + w] for p, (a, b) in zip(padded, places, strict=True)])
+    return torch.where(mirrored[:, None, None], out.flip(2), out) * gain
+
+
+def _softmax(photos: Photos, seed: int) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    k = int(photos.y.max()) + 1
+    rng = np.random.default_rng([1, seed])
+    x, hot = photos.rows.astype(np.float32), np.eye(k, dtype=np.float32)[photos.y]
+    w = (0.001 * rng.standard_normal((x.shape[1], k))).astype(np.float32)
+    b = np.zeros(k, np.float32)
+    speed_w, speed_b = np.zeros_like(w), np.zeros_like(b)
+    for epoch in range(300):
+        order = rng.permutation(len(x))
+        rate = 0.002 * (1 - epoch / 300)
+        for rows in np.array_split(order, 7):
+            z = x[rows] @ w + b
+            e = np.exp(z - z.max(axis=1, keepdims=True))
+            d = (e / e.sum(axis=1, keepdims=True) - hot[rows]) / len(rows)
+            speed_w = 0.9 * speed_w - rate * (x[rows].T @ d + 1e-3 * w)
+            speed_b = 0.9 * speed_b - rate * d.sum(axis=0)
+            w += speed_w
+            b += speed_b
+    model = LogisticRegression()
+    model.coef_, model.intercept_ = w.T.astype(np.float64), b.astype(np.float64)
+    model.classes_, model.n_features_in_ = np.arange(k), x.shape[1]
+    model.n_iter_ = np.array([300])
+    return model
+
+
+def _mlp(photos: Photos, seed: int) -> Any:
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return MLPClassifier(
+            (HIDDEN,),
+            activation="logistic",
+            solver="sgd",
+            learning_rate_init=0.01,
+            alpha=1e-4,
+            batch_size=40,
+            max_iter=120,
+            random_state=seed,
+        ).fit(photos.rows.astype(np.float32), photos.y)
+
+
+def _dae(photos: Photos, seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    x, _ = _tensors(photos)
+    layers = [nn.Linear(x[0].numel(), 1000), nn.Linear(1000, 300)]
+    given = x.flatten(1)
+    for layer in layers:
+        back = nn.Linear(layer.out_features, layer.in_features)
+        optimiser = torch.optim.Adam([*layer.parameters(), *back.parameters()], lr=1e-3)
+        for _ in range(30):
+            for rows in torch.randperm(len(given)).split(40):
+                blanked = given[rows] * (torch.rand_like(given[rows]) > 0.1)
+                restored = torch.sigmoid(back(torch.sigmoid(layer(blanked))))
+                loss = nn.functional.mse_loss(restored, given[rows])
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+        with torch.no_grad():
+            given = torch.sigmoid(layer(given))
+    k = int(photos.y.max()) + 1
+    module = nn.Sequential(
+        nn.Flatten(), layers[0], nn.Sigmoid(), layers[1], nn.Sigmoid(), nn.Linear(300, k)
+    )
+    return _train(module, photos, epochs=60, lr=1e-3, decay=1e-4, seed=seed)
+
+
+def _cnn(photos: Photos, seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    k = int(photos.y.max()) + 1
+    module = nn.Sequential(
+        Pixels(),
+        *_block(1, 16),
+        *_block(16, 32),
+        *_block(32, 64),
+        nn.Flatten(),
+        nn.Dropout(0.3),
+        nn.Linear(64 * 14 * 11, k),
+    )
+    return _train(module, photos, epochs=40, lr=2e-3, decay=1e-3, seed=seed, batch=20)
+
+
+def _block(before: int, after: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(before, after, 3, padding=1),
+        nn.BatchNorm2d(after),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
+
+
+# --- MobileFaceNet ------------------------------------------------------------------------------
+
+
+class _Convolution(nn.Module):
+    def __init__(self, i: int, o: int, k: Any, s: int, p: int, *, depthwise=False, linear=False):
+        nn.Module.__init__(self)
+        self.conv = nn.Conv2d(i, o, k, s, p, groups=i if depthwise else 1, bias=False)
+        self.bn = nn.BatchNorm2d(o)
+        self.prelu = nn.Identity() if linear else nn.PReLU(o)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.prelu(self.bn(self.conv(x)))
+        return out
+
+
+class _Bottleneck(nn.Module):
+    def __init__(self, i: int, o: int, stride: int, expansion: int):
+        nn.Module.__init__(self)
+        m = i * expansion
+        self.residual = stride == 1 and i == o
+        self.conv = nn.Sequential(
+            nn.Conv2d(i, m, 1, bias=False),
+            nn.BatchNorm2d(m),
+            nn.PReLU(m),
+            nn.Conv2d(m, m, 3, stride, 1, groups=m, bias=False),
+            nn.BatchNorm2d(m),
+            nn.PReLU(m),
+            nn.Conv2d(m, o, 1, bias=False),
+            nn.BatchNorm2d(o),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.conv(x)
+        return out + x if self.residual else out
+
+
+class MobileFaceNet(nn.Module):
+    """The network of `mobilefacenet_casia.safetensors`: (n, 3, 112, 96) in [-1, 1] -> (n, 128)."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+        self.conv1 = _Convolution(3, 64, 3, 2, 1)
+        self.dw_conv1 = _Convolution(64, 64, 3, 1, 1, depthwise=True)
+        blocks, before = [], 64
+        for t, c, n, s in [(2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2),
+                           (2, 128, 2, 1)]:  # fmt: skip
+            for i in range(n):
+                blocks.append(_Bottleneck(before, c, s if i == 0 else 1, t))
+                before = c
+        self.blocks = nn.Sequential(*blocks)
+        self.conv2 = _Convolution(128, 512, 1, 1, 0)
+        self.linear7 = _Convolution(512, 512, (7, 6), 1, 0, depthwise=True, linear=True)
+        self.linear1 = _Convolution(512, 128, 1, 1, 0, linear=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.blocks(self.dw_conv1(self.conv1(x)))
+        out: torch.Tensor = self.linear1(self.linear7(self.conv2(x))).flatten(1)
+        return out
+
+
+class GreyFaces(nn.Module):
+    """MobileFaceNet behind a door that takes grey pictures (n, 112, 92) in [0, 1]."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+        self.network = MobileFaceNet()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        wide = nn.functional.interpolate(
+            x[:, None], (112, 96), mode="bilinear", align_corners=False
+        )
+        out: torch.Tensor = self.network(((255 * wide - 127.5) / 128).expand(-1, 3, -1, -1))
+        return out
+
+
+def mobile_face_net() -> nn.Module:
+    """Return the pretrained network behind `GreyFaces`; its answer is an embedding."""
+    from safetensors.torch import load_file
+
+    module = GreyFaces()
+    state = load_file(DATA / "models" / "mobilefacenet_casia.safetensors")
+    module.network.load_state_dict(state, strict=False)
+    missing = set(module.network.state_dict()) - set(state)
+    if any("num_batches" not in name for name in missing):
+        raise ValueError(f"the file lacks {sorted(missing)[:3]}")
+    return module.eval()
