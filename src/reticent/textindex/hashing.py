@@ -1,0 +1,51 @@
+"""Keyed hashes of blocks, and what is read off them.
+
+Hashes are keyed multiply-and-mix: whoever cannot read the key cannot make texts that collide.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+U = np.uint64
+M1, M2, M3 = U(0x9E3779B97F4A7C15), U(0xC2B2AE3D27D4EB4F), U(0xD6E8FEB86659FD93)
+_LOW = U(0x0101010101010101)
+_HIGH = U(0x8080808080808080)
+ONE, NONE = U(1), U(0)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def mix(lo: Any, hi: Any, k0: Any, k1: Any) -> Any:
+    h = (lo ^ k0) * M1
+    h ^= h >> U(32)
+    h = (h + (hi ^ k1)) * M2
+    h ^= h >> U(29)
+    return h * M3
+
+
+@njit(cache=True, nogil=True, inline="always")
+def bits(h: Any) -> Any:
+    """Four bits of a 64-bit word: which ones, the low part of the hash says."""
+    return (
+        (ONE << (h & U(63)))
+        | (ONE << ((h >> U(6)) & U(63)))
+        | (ONE << ((h >> U(12)) & U(63)))
+        | (ONE << ((h >> U(18)) & U(63)))
+    )
+
+
+@njit(cache=True, nogil=True, inline="always")
+def scaled(h: Any, n: Any) -> Any:
+    return np.int64(((h >> U(32)) * U(n)) >> U(32))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def holds_zero(w: Any) -> Any:
+    return ((w - _LOW) & ~w & _HIGH) != NONE
+
+
+@njit(cache=True, nogil=True, inline="always")
+def tag_of(own: Any, following: Any) -> Any:
+    """Four bits of a block's hash and four of the next one's, which the bucket does not use."""
+    return np.uint8(((own >> U(24)) & U(15)) | (((following >> U(24)) & U(15)) << U(4)))

@@ -1,0 +1,187 @@
+"""The inner loop, compiled by numba: reading a text against a segment.
+
+Sixteen folded bytes are a block, held as two 64-bit words, so a block's hash is that of its bytes
+and not of a sum of them. Blocks of the corpus stand every 16 bytes, so of any 47 bytes of a
+document two whole neighbours lie inside. A text is read byte by byte: the block that ends at each
+byte is looked up in a Bloom filter, where it costs one word of memory; only where it and the block
+16 bytes before are both there does the table come in, and what the table names is compared in the
+corpus itself. `reticent.textindex.layout` says where things lie.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from reticent.textindex.hashing import M1, NONE, ONE, U, bits, mix, scaled, tag_of
+from reticent.textindex.layout import (
+    ACTIVE,
+    BITMAP,
+    BLOCK,
+    EVENTS,
+    F_BLOOM,
+    F_BLOOM_WORDS,
+    F_BUCKETS,
+    F_ENTRIES,
+    F_LEAST,
+    F_N_BLOCKS,
+    F_N_BUCKETS,
+    F_N_ENTRIES,
+    F_TAGS,
+    F_TEXT,
+    FIELDS,
+    HISTORY,
+    MOST_ACTIVE,
+    MOST_EVENTS,
+    RING,
+    STATE_WORDS,
+    W_ACTIVE,
+    W_EVENTS,
+    W_HI,
+    W_LO,
+    W_NEAR_ON,
+    W_READ,
+    W_RUN,
+    W_SKIPPED,
+)
+from reticent.textindex.nearly import seen_nearly
+from reticent.textindex.tables import checksum, count_blocks, drop_repeats, fill_tables
+
+__all__ = ["checksum", "count_blocks", "drop_repeats", "fill_tables", "scan"]
+
+MOST_ENTRIES = 4096  # looked at for one byte of text, of a bucket
+
+
+@njit(cache=True, nogil=True)
+def scan(state: Any, piece: Any, segment: Any, k0: Any, k1: Any) -> Any:
+    """Read the folded bytes `piece` on; return how many events are in the state now.
+
+    Args:
+        state: of this text and this segment, `layout.STATE_WORDS` zeros at first.
+        piece: folded bytes, at most `layout.SLICE`.
+        segment: the file, mapped.
+        k0: one half of the key.
+        k1: the other.
+    """
+    words = state.view(np.uint64)
+    events = 0
+    fields = segment[FIELDS : FIELDS + 256].view(np.int64)
+    least = fields[F_LEAST]
+    n_blocks = fields[F_N_BLOCKS]
+    n_buckets = fields[F_N_BUCKETS]
+    n_bloom = fields[F_BLOOM_WORDS]
+    text = segment[fields[F_TEXT] : fields[F_TEXT] + n_blocks * BLOCK + 64]
+    blocks = text.view(np.uint64)
+    buckets = segment[fields[F_BUCKETS] : fields[F_BUCKETS] + 4 * (n_buckets + 1)].view(np.uint32)
+    entries = segment[fields[F_ENTRIES] : fields[F_ENTRIES] + 4 * fields[F_N_ENTRIES]].view(
+        np.uint32
+    )
+    tags = segment[fields[F_TAGS] : fields[F_TAGS] + fields[F_N_ENTRIES]]
+    bloom = segment[fields[F_BLOOM] : fields[F_BLOOM] + 8 * n_bloom].view(np.uint64)
+    history = state[HISTORY : HISTORY + RING // 8].view(np.uint8)
+    near_on = state[W_NEAR_ON] != 0
+    read = state[W_READ]
+    lo, hi = words[W_LO], words[W_HI]
+    active = state[W_ACTIVE]
+    run = state[W_RUN]  # where the run of flagged bytes began, -1 for none
+    for x in range(len(piece)):
+        c = np.uint8(piece[x])
+        history[read & (RING - 1)] = c
+        lo = (lo >> U(8)) | (hi << U(56))
+        hi = (hi >> U(8)) | (U(c) << U(56))
+        read += 1
+        longest = 0
+        if active > 0:
+            kept = 0
+            for a in range(active):
+                at = state[ACTIVE + 2 * a]
+                if text[at] == c:
+                    length = state[ACTIVE + 2 * a + 1] + 1
+                    state[ACTIVE + 2 * kept] = at + 1
+                    state[ACTIVE + 2 * kept + 1] = length
+                    kept += 1
+                    if length > longest:
+                        longest = length
+            active = kept
+        h = mix(lo, hi, k0, k1)
+        if h == NONE:
+            h = ONE
+        want = bits(h)
+        hit = read >= BLOCK and (bloom[scaled(h * M1, n_bloom)] & want) == want
+        here = STATE_WORDS - 32 + (read & 31)
+        words[here] = h if hit else NONE
+        if near_on:
+            bit = read & (RING - 1)
+            words[BITMAP + (bit >> 6)] &= ~(ONE << U(bit & 63))
+        if hit:
+            before = words[STATE_WORDS - 32 + ((read - BLOCK) & 31)]
+            if before != NONE and read >= 2 * BLOCK:
+                b = scaled(before, n_buckets)
+                tag = tag_of(before, h)
+                first, end = np.int64(buckets[b]), np.int64(buckets[b + 1])
+                if end - first > MOST_ENTRIES:
+                    state[W_SKIPPED] += 1
+                    end = first + MOST_ENTRIES
+                for e in range(first, end):
+                    if tags[e] != tag:
+                        continue
+                    block = np.int64(entries[e])
+                    if blocks[2 * block + 2] != lo or blocks[2 * block + 3] != hi:
+                        continue
+                    at = block * BLOCK
+                    new = True
+                    for a in range(active):
+                        if state[ACTIVE + 2 * a] == at + 2 * BLOCK:
+                            new = False
+                            break
+                    if not new:
+                        continue
+                    length = 0
+                    q = read - 1 - BLOCK
+                    most = min(least - BLOCK, read - BLOCK)
+                    while (
+                        length < most
+                        and at + BLOCK - 1 - length >= 0
+                        and history[(q - length) & (RING - 1)] == text[at + BLOCK - 1 - length]
+                    ):
+                        length += 1
+                    if length < BLOCK:
+                        continue
+                    length += BLOCK
+                    if active < MOST_ACTIVE:
+                        state[ACTIVE + 2 * active] = at + 2 * BLOCK
+                        state[ACTIVE + 2 * active + 1] = length
+                        active += 1
+                    else:
+                        state[W_SKIPPED] += 1
+                    if length > longest:
+                        longest = length
+            if near_on:
+                found = seen_nearly(
+                    state, words, history, text, blocks, buckets, entries, tags, h, lo, hi, read
+                )
+                if found >= 0 and events < MOST_EVENTS:
+                    state[EVENTS + 3 * events] = 1
+                    state[EVENTS + 3 * events + 1] = found
+                    state[EVENTS + 3 * events + 2] = read
+                    events += 1
+        if longest >= least:
+            if run < 0:
+                run = read
+        elif run >= 0:
+            state[EVENTS + 3 * events] = 0
+            state[EVENTS + 3 * events + 1] = run - least
+            state[EVENTS + 3 * events + 2] = read - 1
+            events += 1
+            run = -1
+    if run >= 0:  # it goes on: said now, and again from here with the next piece
+        state[EVENTS + 3 * events] = 0
+        state[EVENTS + 3 * events + 1] = run - least
+        state[EVENTS + 3 * events + 2] = read
+        events += 1
+    words[W_LO], words[W_HI] = lo, hi
+    state[W_READ] = read
+    state[W_ACTIVE] = active
+    state[W_RUN] = run
+    state[W_EVENTS] = events
+    return events
