@@ -61,6 +61,9 @@ class Knowledge:
         columns: the model's input columns in order; empty if it takes plain arrays.
         images: what the model's pictures look like; None if it takes no pictures. `population.x`
             holds pictures of people who are not under attack then, in the model's units.
+        template: how the texts behind vectors were made, with a {slot} for every hole; `domains`
+            has what each slot can be filled with. "" if it is not known. `population.x` holds
+            texts of the adversary's own where vectors are under attack.
     """
 
     population: Population | None = None
@@ -69,6 +72,7 @@ class Knowledge:
     domains: Mapping[str, Domain] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
     images: ImageSpace | None = None
+    template: str = ""
 
 
 class Attack(Protocol):

@@ -43,7 +43,7 @@ def texts_of(x: Inputs) -> list[str]:
     """
     if isinstance(x, np.ndarray):
         width = 1 if x.ndim == 1 else int(np.prod(x.shape[1:]))
-        cells = x.ravel().tolist() if width == 1 else []
+        cells: list[Any] = x.ravel().tolist() if width == 1 else []
     else:
         width = x.shape[1]
         cells = x.iloc[:, 0].tolist() if width == 1 else []

@@ -8,6 +8,7 @@ from reticent.testing.planted import Planted, plant_membership
 from reticent.testing.planted_models import plant_artefact, plant_extraction, plant_tree
 from reticent.testing.planted_people import plant_attribute, plant_record
 from reticent.testing.planted_range import plant_range
+from reticent.testing.planted_texts import plant_texts
 from reticent.testing.protocol_cases import Spoken, spoken
 from reticent.testing.surprise import chances, right_guesses
 
@@ -28,6 +29,7 @@ __all__ = [
     "plant_membership",
     "plant_range",
     "plant_record",
+    "plant_texts",
     "plant_tree",
     "right_guesses",
     "spoken",

@@ -12,6 +12,7 @@ from reticent.testing.planted import Planted, plant_membership
 from reticent.testing.planted_models import plant_artefact, plant_extraction, plant_tree
 from reticent.testing.planted_people import plant_attribute, plant_record
 from reticent.testing.planted_range import plant_range
+from reticent.testing.planted_texts import plant_texts
 
 SHIFT_NATS = 3.0  # plain enough for any attack that works, through any channel
 LARGE, SMALL = 240, 60  # candidates: for statistics, and for the laws that need none
@@ -66,6 +67,8 @@ def cases_for(attack: Attack) -> list[Case]:
 
     Raises: ValueError if the family has no planted audit.
     """
+    if attack.family is Family.EMBEDDING:
+        return [_vectors()]
     if not attack.accepts:
         return [_queried(attack, opening) for opening in BLIND]
     found = list(_weights(attack)) if Channel.WEIGHTS & attack.accepts else []
@@ -92,6 +95,14 @@ def _queried(attack: Attack, opening: Opening) -> Case:
         name=f"{attack.family} through {opening.name}",
         leaky=lambda n: plant(opening, n, True).through(exposed=opening.exposed),
         silent=lambda n: plant(opening, n, False).through(exposed=opening.exposed),
+    )
+
+
+def _vectors() -> Case:
+    return Case(
+        name="texts through their vectors",
+        leaky=lambda n: plant_texts(leak=True, seed=18, n=n, n_population=PEOPLE[n]),
+        silent=lambda n: plant_texts(leak=False, seed=18, n=n, n_population=PEOPLE[n]),
     )
 
 

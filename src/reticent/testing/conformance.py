@@ -36,6 +36,7 @@ from reticent.core import (
     RangeClaim,
     ReconstructionClaim,
     RecordClaim,
+    TextReconstructionClaim,
     canonical_rows,
 )
 from reticent.targets.base import Target
@@ -45,6 +46,7 @@ from reticent.testing.surprise import chances
 
 FOUND = 1e-6  # a planted leak this plain must be this surprising
 SILENT = 1e-3  # silence must look this ordinary, in both directions
+EMPTY: Mapping[str, Any] = {"population": None, "domains": {}, "images": None, "template": ""}
 CLAIMS: Mapping[Family, tuple[type[Claim], ...]] = {
     Family.MEMBERSHIP: (MembershipClaim,),
     Family.RANGE: (RangeClaim,),
@@ -53,6 +55,7 @@ CLAIMS: Mapping[Family, tuple[type[Claim], ...]] = {
     Family.CHAIN: (RecordClaim, AttributeClaim),
     Family.ARTEFACT: (ArtefactClaim,),
     Family.EXTRACTION: (ExtractionClaim,),
+    Family.EMBEDDING: (TextReconstructionClaim,),
     Family.RECONSTRUCTION: (ReconstructionClaim,),
 }
 
@@ -159,7 +162,7 @@ def says_what_it_lacks(attack: Attack) -> None:
     for case in cases_for(attack)[:1]:
         planted = case.leaky(SMALL)
         for name in sorted(attack.wants):
-            empty: Any = {"population": None, "domains": {}, "images": None}.get(name, ())
+            empty: Any = EMPTY.get(name, ())
             lacking = replace(planted, knowledge=replace(planted.knowledge, **{name: empty}))
             try:
                 _run(attack, lacking)
@@ -294,6 +297,8 @@ def _columns(claim: Claim, case: Planted) -> list[tuple[str, Any]]:
         return [*guesses, ("confidences", claim.confidence)]
     if isinstance(claim, RecordClaim):
         return [("records", claim.records), ("confidences", claim.confidence)]
+    if isinstance(claim, TextReconstructionClaim):
+        return [("texts", claim.texts), ("confidences", claim.confidence)]
     if isinstance(claim, ExtractionClaim):
         return [("labels", claim.labels if claim.labels is not None else claim.values)]
     if isinstance(claim, ReconstructionClaim):

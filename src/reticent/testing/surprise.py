@@ -18,8 +18,10 @@ from reticent.core import (
     RangeClaim,
     ReconstructionClaim,
     RecordClaim,
+    TextReconstructionClaim,
 )
 from reticent.testing.planted import Planted
+from reticent.testing.planted_texts import slots_right
 
 
 def chances(claim: Claim, case: Planted) -> tuple[float, float]:
@@ -29,7 +31,8 @@ def chances(claim: Claim, case: Planted) -> tuple[float, float]:
     Attributes and records: members guessed right (all hidden columns), binomial at the best
     accuracy possible without the model. Extraction: candidates copied right, binomial at the share
     of the commonest answer. Artefacts: 0 if some member's row and no other was found. Pictures:
-    those nearest to their own class's prototype of all, binomial at one in so many.
+    those nearest to their own class's prototype of all, binomial at one in so many. Texts: slots of
+    the template that are named right, binomial at the share of each filling.
     """
     if isinstance(claim, (MembershipClaim, RangeClaim)):
         return _halves(claim.scores, case.truth.is_member)
@@ -42,6 +45,9 @@ def chances(claim: Claim, case: Planted) -> tuple[float, float]:
     known = case.known.get("imputation_accuracy", case.known.get("prior_accuracy"))
     if known is None:
         raise ValueError("the planted audit does not say how well one can guess without the model")
+    if isinstance(claim, TextReconstructionClaim):
+        slots = slots_right(claim, case)
+        return _binomial(int(slots.sum()), len(slots), known)
     right = right_guesses(claim, case)[case.truth.is_member]
     return _binomial(int(right.sum()), len(right), known)
 

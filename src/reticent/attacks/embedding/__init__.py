@@ -1,0 +1,1 @@
+"""From a vector back to the text that it was made from."""
