@@ -173,7 +173,9 @@ def read_tokens(path: Path, *, vocabulary: int) -> Llama2cTokens:
     Raises: BadInput if it is none, or for another vocabulary.
     """
     body = path.read_bytes()
-    at, pieces, scores = 4, [], []
+    at = 4
+    pieces: list[bytes] = []
+    scores: list[float] = []
     while at + _TOKEN.size <= len(body) and len(pieces) < vocabulary:
         score, size = _TOKEN.unpack_from(body, at)
         at += _TOKEN.size
