@@ -358,6 +358,9 @@ def _guard(doc: Mapping[str, Any]) -> Iterator[Fault]:
         if not isinstance(endpoint, Mapping):
             continue
         key = ("guard", "endpoint", i)
+        text_filter = endpoint.get("text_filter")
+        if isinstance(text_filter, dict):
+            yield from _text_filter(text_filter, endpoint, (*key, "text_filter"))
         policy = endpoint.get("policy")
         if isinstance(policy, str) and policy not in names:
             yield Fault(
@@ -412,3 +415,22 @@ def _table(doc: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _list(doc: Mapping[str, Any], name: str) -> Sequence[Any]:
     found = doc.get(name)
     return found if isinstance(found, (list, tuple)) else ()
+
+
+def _text_filter(
+    found: Mapping[str, Any], endpoint: Mapping[str, Any], key: tuple[str | int, ...]
+) -> Iterator[Fault]:
+    if endpoint.get("task", "classification") != "text":
+        yield Fault(
+            key,
+            "text_filter is set for an endpoint whose task is not text.",
+            'Write task = "text", or leave text_filter out.',
+        )
+    if not found.get("index") and not found.get("personal"):
+        yield Fault(
+            key,
+            "text_filter names neither an index nor kinds of personal data.",
+            'Write index = "private.index", as "reticent index" builds it.',
+        )
+    if not found.get("index") and (found.get("allow") or found.get("key")):
+        yield Fault(key, "text_filter has allow or key without an index.", "Name the index.")

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from reticent.config.text_filter import TextFilter
 from reticent.config.values import Columns, Named, Owner, Scalar, Slug, broken, different
 
 DAY_S = 86_400.0
@@ -199,6 +200,11 @@ class Endpoint(_Table):
     )
     settings: dict[str, Any] = Field(
         default_factory=dict, description="Further settings of the protocol."
+    )
+    text_filter: TextFilter | None = Field(
+        default=None,
+        examples=[{"index": "private.index", "action": "stop"}],
+        description='For task = "text": what its texts are read for before a caller gets them.',
     )
 
 

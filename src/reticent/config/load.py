@@ -33,6 +33,7 @@ from reticent.config.schema import (
     PolicyTable,
     Sensitive,
 )
+from reticent.config.text_filter import TextFilter
 from reticent.core import BadInput
 
 MOST_BYTES = 1_000_000
@@ -48,7 +49,7 @@ _WORDS = (
     *((f" or instance of {kind}", "") for kind in ("Model", "Data", "Audit", "Adversary")),
     *((f" or instance of {kind}", "") for kind in ("Exposure", "Sensitive", "PolicyTable")),
     *((f" or instance of {kind}", "") for kind in ("Guard", "Endpoint", "Jwt", "Proxy", "Limits")),
-    *((f" or instance of {kind}", "") for kind in ("Allowance", "Window", "Input")),
+    *((f" or instance of {kind}", "") for kind in ("Allowance", "Window", "Input", "TextFilter")),
 )
 WRITE_ONE = 'Let "reticent init MODEL DATA" write one.'
 
@@ -68,6 +69,7 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("guard", "endpoint"): Endpoint,
     ("guard", "endpoint", "inputs"): Input,
     ("guard", "endpoint", "limits"): Limits,
+    ("guard", "endpoint", "text_filter"): TextFilter,
     **{
         ("guard", "endpoint", "limits", who, *rest): table
         for who in ("identity", "token", "network")

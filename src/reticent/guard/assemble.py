@@ -271,6 +271,7 @@ def _configured(kind: str, gates: Gates, time_s: float) -> Entry:
     """Return the journal row that says which policies are in force."""
     policies = [
         {"tenant": g.endpoint.tenant, "model": g.model, "name": g.policy_name, "policy": g.digest}
+        | ({"text_filter": g.filter_digest} if g.filter_digest else {})
         for place in gates.by_place.values()
         for g in place
     ]

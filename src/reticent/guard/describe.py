@@ -5,8 +5,10 @@ from reticent.config.guard import Endpoint
 from reticent.config.interfaces import interface_of
 from reticent.guard.gates import CHANNELS
 from reticent.guard.limits.scopes import ScopeMaker
+from reticent.guard.screens import open_screen
 from reticent.guard.types import Caller
 from reticent.protocols import protocol_kinds
+from reticent.textindex.screen import ScreenMaker
 
 
 def described(file: GuardFile) -> str:
@@ -40,7 +42,19 @@ def _endpoint(file: GuardFile, endpoint: Endpoint) -> list[str]:
         f"  callers see {'/'.join(sorted(c.name or '' for c in channels)).lower() or 'nothing'}",
         f"  an identity may ask {identity.rows_per_minute:g} rows a minute, "
         f"{identity.burst_rows} at once, {_ever(identity.lifetime_rows)}",
+        *_text_filter(file, endpoint),
     ]
+
+
+def _text_filter(file: GuardFile, endpoint: Endpoint) -> list[str]:
+    wanted = endpoint.text_filter
+    maker = open_screen(file, endpoint)
+    if wanted is None or not isinstance(maker, ScreenMaker):
+        return []
+    index = maker.rules.index
+    against = [] if index is None else [f"{wanted.index} ({index.chars:,} letters and digits)"]
+    against += [f"personal data ({', '.join(wanted.personal)})"] if wanted.personal else []
+    return [f"  texts are read against {' and '.join(against)}: {wanted.action}"]
 
 
 def _where(store: str) -> str:

@@ -11,6 +11,7 @@ from reticent.config.guard import Endpoint
 from reticent.config.interfaces import interface_of
 from reticent.core import Answer, BadInput, BadPolicy, Channel, check_raw
 from reticent.core.few import Few
+from reticent.guard.screens import open_screen, screen_digest
 from reticent.guard.secrets import derived
 from reticent.guard.text_filter import FilterMaker, PassText
 from reticent.guard.types import Caller, Scope
@@ -66,6 +67,8 @@ class Gate:
         time_grid_s: the policy's, worked out once.
         quick: does what `shape` does for a few answers; None for those that need arrays.
         make_filter: what reads every text before a caller does.
+        filter_digest: changes when that does; "" for none.
+        attempts: how often a model is asked again whose text was stopped.
     """
 
     endpoint: Endpoint
@@ -86,6 +89,8 @@ class Gate:
     time_grid_s: float = 0.0
     quick: Callable[[Few], Few | None] | None = None
     make_filter: FilterMaker = PassText
+    filter_digest: str = ""
+    attempts: int = 0
 
     @property
     def predictions(self) -> WireProtocol:
@@ -153,6 +158,8 @@ def open_gate(
     name, policy = file.policy_of(endpoint)
     _try_out(endpoint, name, policy)
     interface = interface_of(endpoint)
+    make_filter = open_screen(file, endpoint)
+    again = endpoint.text_filter is not None and endpoint.text_filter.action == "regenerate"
     durable = file.guard.durable
     sensitive = endpoint.sensitivity == "sensitive"
     return Gate(
@@ -172,6 +179,9 @@ def open_gate(
         scopes=scopes,
         upstream=upstream,
         time_grid_s=policy.time_grid_s,
+        make_filter=make_filter,
+        filter_digest=screen_digest(make_filter),
+        attempts=endpoint.text_filter.attempts if again and endpoint.text_filter else 0,
         quick=_quick(protocol, policy, policy.exposes(CHANNELS[endpoint.task]), endpoint.task),
     )
 

@@ -44,6 +44,7 @@ class Metrics(Collector):
         self._requests: dict[tuple[str, str], int] = {}
         self._answered: dict[str, _Answered] = {}
         self._suspicions: dict[tuple[str, str], int] = {}
+        self._matches: dict[tuple[str, str], int] = {}
         self._policies: list[tuple[str, str, str]] = []
         self.registry = CollectorRegistry()
         self.registry.register(self)
@@ -78,6 +79,11 @@ class Metrics(Collector):
         """Count a suspicion."""
         key = (model, detector)
         self._suspicions[key] = self._suspicions.get(key, 0) + 1
+
+    def matched(self, model: str, tier: str) -> None:
+        """Count something that the text filter took out of a text."""
+        key = (model, tier)
+        self._matches[key] = self._matches.get(key, 0) + 1
 
     def journal(self, *, up: bool) -> None:
         """Say whether the journal can be written."""
@@ -119,6 +125,13 @@ class Metrics(Collector):
         )
         for labels, times in self._suspicions.items():
             suspicions.add_metric(labels, times)
+        matches = CounterMetricFamily(
+            "reticent_text_matches",
+            "Passages and items that the text filter found in texts.",
+            labels=("model", "tier"),
+        )
+        for labels, times in self._matches.items():
+            matches.add_metric(labels, times)
         journal = GaugeMetricFamily("reticent_journal_up", "0 while the journal cannot be written.")
         journal.add_metric((), float(self._journal_is_up))
-        yield from (requests, rows, seconds, in_flight, policies, suspicions, journal)
+        yield from (requests, rows, seconds, in_flight, policies, suspicions, matches, journal)

@@ -17,7 +17,9 @@ from reticent.guard.metrics import Metrics
 from reticent.guard.padding import until_grid
 from reticent.guard.quiet import Tally
 from reticent.guard.refusals import Refused
-from reticent.guard.text_flow import TextFlow, shaped_reply
+from reticent.guard.screens import is_private, noted
+from reticent.guard.text_filter import Finding
+from reticent.guard.text_flow import TextFlow, asked_again, shaped_reply
 from reticent.guard.types import (
     Admission,
     Authenticator,
@@ -213,7 +215,10 @@ class Pipeline:
             raise refusals.invalid(OUTSIDE) from error
         try:
             response = await gate.upstream.send(request)
-            body = shaped_reply(gate, response, question)
+            found: list[Finding] = []
+            body = shaped_reply(gate, response, question, found)
+            if found and gate.attempts and is_private(found):
+                body = await asked_again(gate, request, question, found)
         except UpstreamError as error:
             raise _no_reply(error) from error
         except (BadReply, BadAnswer) as error:
@@ -223,6 +228,8 @@ class Pipeline:
             self.tally.fault(error)
             raise refusals.closed("policy does not fit", 0.0) from error
         await self._keep(passage, gate, "answered", 200)
+        if found:
+            await self._keep_found(passage, gate, found)
         if gate.time_grid_s:
             await until_grid(gate.time_grid_s, passage.started_s, self.clock)
         self.metrics.count(gate.model, "answered")
@@ -283,6 +290,11 @@ class Pipeline:
         async def done(outcome: str) -> None:
             self.metrics.count(gate.model, outcome)
             self.metrics.answered(gate.model, question.cost, self.clock() - passage.started_s)
+            try:
+                if flow.findings:
+                    await self._keep_found(passage, gate, flow.findings)
+            except JournalDown as error:  # what was let go was journalled before
+                self.tally.fault(error)
             if admission is not None:
                 await self.limits.release(admission)
 
@@ -340,6 +352,25 @@ class Pipeline:
         self.activity.answered(caller.tenant, identity, gate.model, question.cost, entry.time_s)
         if self.watching.on:
             self.watching.see(entry, question.rows)
+
+    async def _keep_found(self, passage: _Passage, gate: Gate, findings: Sequence[Finding]) -> None:
+        """Journal what the text filter found: fingerprints under the index's key, never text."""
+        for found in findings:
+            self.metrics.matched(gate.model, found.tier)
+        identity, token = self.who(passage.caller) if passage.caller else ("", "")
+        entry = Entry(
+            time_s=self.wall(),
+            kind="match",
+            tenant=passage.caller.tenant if passage.caller else "",
+            identity=identity,
+            token=token,
+            network=self.network(passage.address),
+            model=gate.model,
+            policy=gate.digest,
+            fingerprints=passage.prints,
+            detail={"filter": gate.filter_digest, "found": noted(findings)},
+        )
+        await self.journal.append(entry, durable=gate.durable)
 
 
 def _named_in(body: bytes, gates: Sequence[Gate]) -> Gate:

@@ -8,6 +8,16 @@ from reticent.textindex.held import (
     TextFilter,
     Verdict,
     filtered,
+    whole,
 )
 
-__all__ = ["FilterMaker", "Finding", "HeldText", "PassText", "TextFilter", "Verdict", "filtered"]
+__all__ = [
+    "FilterMaker",
+    "Finding",
+    "HeldText",
+    "PassText",
+    "TextFilter",
+    "Verdict",
+    "filtered",
+    "whole",
+]

@@ -7,23 +7,38 @@ from typing import Any, cast
 from reticent.core import BadAnswer, BadPolicy, Choice, TextReply
 from reticent.guard.gates import Gate
 from reticent.guard.padding import until_grid
-from reticent.guard.text_filter import HeldText, filtered
+from reticent.guard.screens import is_private
+from reticent.guard.text_filter import Finding, HeldText, filtered, whole
 from reticent.guard.upstream.errors import UpstreamBad, UpstreamError
-from reticent.protocols import BadReply, Question, QuickProtocol, WireResponse
+from reticent.protocols import BadReply, Question, QuickProtocol, WireRequest, WireResponse
 from reticent.text_policy import shape_text
 
 EVENT_STREAM = "text/event-stream"
 
 
-def shaped_reply(gate: Gate, response: WireResponse, question: Question) -> bytes:
+def shaped_reply(
+    gate: Gate,
+    response: WireResponse,
+    question: Question,
+    findings: list[Finding] | None = None,
+) -> bytes:
     """Return the bytes that a caller gets for a model server's whole reply.
+
+    Args:
+        gate: the endpoint's.
+        response: the reply.
+        question: what it answers.
+        findings: gets what the text filter found.
 
     Raises: BadReply, BadAnswer if the reply is none; BadPolicy if the policy does not fit it.
     """
     if gate.endpoint.task == "text":
         texts = gate.texts
         reply = texts.read_reply(response, question, gate.interface)
-        kept = tuple(filtered(choice, gate.make_filter()) for choice in reply.choices)
+        kept = tuple(
+            filtered(choice, gate.make_filter(), cut=whole, findings=findings)
+            for choice in reply.choices
+        )
         shaped = _shaped(gate, question, TextReply(choices=kept, usage=reply.usage))
         return texts.write_reply(shaped, question, gate.interface)
     predictions = gate.predictions
@@ -35,6 +50,26 @@ def shaped_reply(gate: Gate, response: WireResponse, question: Question) -> byte
             return quick.write_few(few, question, gate.interface)
     raw = predictions.read_answer(response, question, gate.interface)
     return predictions.write_answer(gate.shape(raw, question.rows), question, gate.interface)
+
+
+async def asked_again(
+    gate: Gate, request: WireRequest, question: Question, findings: list[Finding]
+) -> bytes:
+    """Return another reply in the place of one that said what it must not.
+
+    The model is asked until nothing is found, or often enough: then the last reply, as the filter
+    leaves it. What it costs the caller was booked with the first.
+
+    Raises: as the model server's answer and `shaped_reply` do.
+    """
+    body = b""
+    for _ in range(gate.attempts):
+        found: list[Finding] = []
+        body = shaped_reply(gate, await gate.upstream.send(request), question, found)
+        findings += found
+        if not is_private(found):
+            break
+    return body
 
 
 def _shaped(gate: Gate, question: Question, reply: TextReply) -> TextReply:
@@ -107,6 +142,9 @@ class TextFlow:
                     break
             if not reader.ended:
                 raise UpstreamBad(f"{gate.model} broke its stream off.")
+            rest = self._rest()
+            if rest is not None:
+                yield gate.texts.write_piece(rest, question, gate.interface)
             self._outcome = "answered"
             await until_grid(self._gate.time_grid_s, self._started_s, self._clock)
             yield gate.texts.write_end(question, gate.interface)
@@ -127,6 +165,16 @@ class TextFlow:
         """Let go of the model server."""
         with suppress(UpstreamError):
             await self._stack.aclose()
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Return what the text filter found so far."""
+        return [found for text in self._texts.values() for found in text.findings]
+
+    def _rest(self) -> TextReply | None:
+        """Return what is held back of texts that ended without a word of why."""
+        rest = tuple(choice for text in self._texts.values() for choice in text.end())
+        return _shaped(self._gate, self._question, TextReply(choices=rest)) if rest else None
 
     def _piece(self, event: TextReply) -> TextReply | None:
         released: list[Choice] = []

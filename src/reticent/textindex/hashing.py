@@ -17,6 +17,7 @@ ONE, NONE = U(1), U(0)
 
 @njit(cache=True, nogil=True, inline="always")
 def mix(lo: Any, hi: Any, k0: Any, k1: Any) -> Any:
+    """Return the hash of a block."""
     h = (lo ^ k0) * M1
     h ^= h >> U(32)
     h = (h + (hi ^ k1)) * M2
@@ -37,11 +38,13 @@ def bits(h: Any) -> Any:
 
 @njit(cache=True, nogil=True, inline="always")
 def scaled(h: Any, n: Any) -> Any:
+    """Return a hash's place among n, by its upper half."""
     return np.int64(((h >> U(32)) * U(n)) >> U(32))
 
 
 @njit(cache=True, nogil=True, inline="always")
 def holds_zero(w: Any) -> Any:
+    """Return whether one of eight bytes is zero."""
     return ((w - _LOW) & ~w & _HIGH) != NONE
 
 

@@ -40,11 +40,13 @@ class Verdict:
         stop: end this text here; what is still held never goes out.
         edits: what the released pieces say instead, None for one that stays as it is; () for all
             as they are.
+        findings: what was found with this piece.
     """
 
     release: int
     stop: bool = False
     edits: tuple[str | None, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 class TextFilter(Protocol):
@@ -95,6 +97,7 @@ class HeldText:
         self._index = 0
         self.edited = False
         self.stopped = False
+        self.findings: list[Finding] = []
 
     def feed(self, piece: Choice) -> list[Choice]:
         """Return the pieces that may go out now."""
@@ -119,6 +122,7 @@ class HeldText:
         return released
 
     def _released(self, verdict: Verdict) -> list[Choice]:
+        self.findings += verdict.findings
         count = min(verdict.release, len(self._held))
         if not (verdict.edits or self.edited):
             released = [self._held.popleft() for _ in range(count)]
@@ -163,12 +167,22 @@ def whole(text: str) -> list[str]:
 
 
 def filtered(
-    choice: Choice, text_filter: TextFilter, *, cut: Callable[[str], list[str]] = words
+    choice: Choice,
+    text_filter: TextFilter,
+    *,
+    cut: Callable[[str], list[str]] = words,
+    findings: list[Finding] | None = None,
 ) -> Choice:
     """Return what a filter leaves of a whole text, which it reads as if it were streamed.
 
     Token scores stay up to the first token that was changed, if the tokens make up the text;
     otherwise only if nothing was changed.
+
+    Args:
+        choice: the text.
+        text_filter: one that has read nothing.
+        cut: into pieces, where there are no tokens.
+        findings: gets what was found.
     """
     held = HeldText(text_filter)
     pieces = _tokens(choice) or [
@@ -178,6 +192,8 @@ def filtered(
     released: list[Choice] = []
     for piece in (*pieces[:-1], last):
         released += held.feed(piece)
+    if findings is not None:
+        findings += held.findings
     text = "".join(piece.text for piece in released)
     if text == choice.text and not held.stopped and not held.edited:
         return choice

@@ -93,7 +93,7 @@ class Screen:
         self._changed = False
         self._spans: list[_Span] = []
         self._cut: int | None = None
-        self.findings: list[Finding] = []
+        self._findings: list[Finding] = []
 
     def feed(self, piece: str) -> Verdict:
         """Return what may go out now; see `TextFilter`."""
@@ -142,7 +142,7 @@ class Screen:
         if not stops:
             return
         first = min(stops, key=lambda stop: (stop.known, stop.place))
-        self.findings.append(first.finding)
+        self._findings.append(first.finding)
         # What is left of a stretch is known when it is over.
         over = self._stretches.open_at(first.known) if self._looks else first.place
         self._cut = min(first.place, over)
@@ -163,7 +163,7 @@ class Screen:
                 if hit.end > span.last:
                     span.end, span.last = end, hit.end
                 return
-        self.findings.append(self._finding(hit))
+        self._findings.append(self._finding(hit))
         self._spans.append(_Span(self._place(first), end, first, hit.end))
 
     def _place(self, byte: int) -> int:
@@ -178,7 +178,7 @@ class Screen:
         index = self._rules.index if self._rules.items else None
         for at, text in stretches:
             for each in personal(text, self._rules.personal):
-                self.findings.append(Finding(each.kind, "", each.end - each.start))
+                self._findings.append(Finding(each.kind, "", each.end - each.start))
                 self._spans.append(_Span(at + each.start, at + each.end))
             if index is None or not index.has_items:
                 continue
@@ -192,7 +192,7 @@ class Screen:
                 if self._rules.stop:
                     stops.append(_Stop(at + len(text) + 1, at, finding))
                 else:
-                    self.findings.append(finding)
+                    self._findings.append(finding)
                     self._spans.append(_Span(at + each.start, at + each.end))
         return stops
 
@@ -231,7 +231,7 @@ class Screen:
         if self._looks and release and parts:
             self._stretches.forget(parts[0].start)
         changed = any(edit is not None for edit in edits)
-        return Verdict(release, edits=tuple(edits) if changed else ())
+        return Verdict(release, edits=tuple(edits) if changed else (), findings=self._news())
 
     def _last_words(self, cut: int) -> Verdict:
         edits: list[str | None] = []
@@ -246,7 +246,15 @@ class Screen:
         if self._said:
             edits.append("".join(self._said))
         self._parts.clear()
-        return Verdict(len(edits), stop=True, edits=tuple(edits))
+        return Verdict(len(edits), stop=True, edits=tuple(edits), findings=self._news())
+
+    def _news(self) -> tuple[Finding, ...]:
+        """Return what was found since the last time."""
+        if not self._findings:
+            return ()
+        found = tuple(self._findings)
+        self._findings.clear()
+        return found
 
     def _left(self, part: _Part, cut: int | None = None) -> str:
         """Return what is left of a part: its characters outside of spans, and the markers."""
