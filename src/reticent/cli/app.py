@@ -17,6 +17,7 @@ from reticent.cli.demo import demo
 from reticent.cli.exits import ExitCode, complain, is_unread, let_go
 from reticent.cli.explain import explain
 from reticent.cli.guard import guard
+from reticent.cli.index import index
 from reticent.cli.init import init
 from reticent.cli.journal import journal
 from reticent.cli.keys import keys
@@ -27,7 +28,20 @@ from reticent.cli.report import report
 from reticent.cli.schema import schema
 from reticent.cli.verify import verify
 
-COMMANDS = (init, audit, demo, report, verify, explain, attacks, schema, guard, probe, protocols)
+COMMANDS = (
+    init,
+    audit,
+    demo,
+    report,
+    verify,
+    explain,
+    attacks,
+    schema,
+    guard,
+    index,
+    probe,
+    protocols,
+)
 #: Commands with commands of their own; each returns its group.
 GROUPS = (keys, limits, journal)
 

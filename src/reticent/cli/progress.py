@@ -16,6 +16,7 @@ _WORDS = {
     "controls": "Checking the audit itself",
     "report": "Writing",
     "probe": "Probing",
+    "index": "Reading the corpus",
 }
 
 
