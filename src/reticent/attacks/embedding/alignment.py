@@ -58,7 +58,7 @@ class Alignment:
     rate: float = 3e-3
     threshold: float = 0.2
     rounds: int = 8
-    pull: float = 60.0
+    pull: float = 150.0
 
     def run(
         self, access: Access, candidates: Candidates, knowledge: Knowledge, rng: np.random.Generator

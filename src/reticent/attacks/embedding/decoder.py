@@ -56,7 +56,7 @@ class WordDecoder:
     adds: int = 12
     drops: int = 6
     swaps: int = 3
-    pull: float = 60.0
+    pull: float = 150.0
 
     def run(
         self, access: Access, candidates: Candidates, knowledge: Knowledge, rng: np.random.Generator

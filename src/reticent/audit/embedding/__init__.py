@@ -1,0 +1,1 @@
+"""Audit what vectors give back of the texts behind them."""
