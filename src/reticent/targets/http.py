@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 POLICY_HEADER = "reticent-policy"
 MOST_REPLY_BYTES = 64 << 20
 _TOO_MANY = 429
+_PASSING = frozenset({500, 502, 503, 504, 529})  # a server's own trouble, which may pass
 _PLAIN = (str, int, float, bool)
 
 
@@ -59,6 +60,8 @@ class HttpTarget:
         batch_rows: rows in one request.
         timeout_s: longest wait for a connection, and for each part of an answer.
         wait_s: longest wait, over all of one call, that rate limits (429) are given.
+        back_off_s: first wait after a 429 that names no time, or an error of the server (5xx);
+            twice as long each time in a row, within `wait_s`. 0 takes both for an answer.
         sleep: waits; an argument so that tests need not.
     """
 
@@ -72,6 +75,7 @@ class HttpTarget:
     batch_rows: int = 100
     timeout_s: float = 30.0
     wait_s: float = 120.0
+    back_off_s: float = 0.0
     sleep: Callable[[float], None] = time.sleep
     _pool: urllib3.PoolManager = field(
         init=False,
@@ -159,11 +163,17 @@ class HttpTarget:
     def _sent(
         self, path: str, body: bytes, headers: dict[str, str], waited: list[float]
     ) -> WireResponse:
+        next_s = self.back_off_s
         while True:
             response = self._once(path, body, headers)
-            if response.status != _TOO_MANY:
+            passing = response.status in _PASSING and next_s > 0
+            if response.status != _TOO_MANY and not passing:
                 return response
             pause_s = _retry_after_s(response)
+            if pause_s is None and next_s > 0:
+                pause_s, next_s = next_s, 2 * next_s
+            if passing and waited[0] + (pause_s or 0.0) > self.wait_s:
+                return response  # its own words say more than ours
             if pause_s is None or waited[0] + pause_s > self.wait_s:
                 when = "" if pause_s is None else f" and asks to wait {pause_s:g} s"
                 raise BadAnswer(
@@ -230,6 +240,7 @@ def open_http(
     batch_rows: int = 100,
     timeout_s: float = 30.0,
     wait_s: float = 120.0,
+    back_off_s: float = 0.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> HttpTarget:
     """Return an endpoint as a target; it is asked a few rows to see what it offers.
@@ -245,6 +256,7 @@ def open_http(
         batch_rows: rows in one request.
         timeout_s: longest wait for a connection, and for each part of an answer.
         wait_s: longest wait in all that rate limits are given.
+        back_off_s: first wait after an error that may pass; 0 for none.
         sleep: waits.
 
     Raises: BadInput for what cannot be used; BadAnswer if the endpoint does not answer.
@@ -261,6 +273,7 @@ def open_http(
         batch_rows=batch_rows,
         timeout_s=timeout_s,
         wait_s=wait_s,
+        back_off_s=back_off_s,
         sleep=sleep,
     )
     answer = asked._said(pick(first, interface.columns, model=asked.name), [0.0])
@@ -278,6 +291,7 @@ def open_http(
         batch_rows=batch_rows,
         timeout_s=timeout_s,
         wait_s=wait_s,
+        back_off_s=back_off_s,
         sleep=sleep,
     )
 

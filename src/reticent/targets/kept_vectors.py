@@ -92,6 +92,12 @@ class KeptVectors:
                 f"{self.name} answered {len(block)} texts without a vector for each.",
                 way_out="Keep the vectors of an embedder only.",
             )
+        width = next((len(known) for known in self._known.values()), vectors.shape[1])
+        if vectors.shape[1] != width:
+            raise BadAnswer(
+                f"{self.name} answered vectors of width {vectors.shape[1]}, and of {width} before.",
+                way_out="Keep a folder for each embedder, and for each length of its vectors.",
+            )
         keys = np.frombuffer(b"".join(key for key, _ in block), dtype=np.uint8).reshape(-1, 32)
         if self.folder is not None:
             _write(self.folder, keys, vectors)
