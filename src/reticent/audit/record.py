@@ -170,6 +170,65 @@ class RunEntry(_Part):
     )
 
 
+class JudgeEntry(_Part):
+    """Who judged pictures: somebody who never met the attacked model."""
+
+    name: str
+    how: str
+    decides: bool = Field(description="One of the three of whom two must agree.")
+    genuine: Figure = Field(description="Genuine photos that it recognises, new to it.")
+
+
+class Pick(_Part):
+    """Whom one judge picked on one picture."""
+
+    judge: str
+    person: str | None = Field(description="None where it could not decide.")
+    place: int = Field(description="At which place the wanted person came, from 1.")
+
+
+PictureOutcome = Literal["not made", "not found", "class prototype", "individual", "verbatim"]
+
+
+class Picture(_Part):
+    """One reconstruction with what was made of it."""
+
+    cell: str
+    person: str = Field(description="Pseudonym of the person that it was made to show.")
+    outcome: PictureOutcome
+    picks: list[Pick]
+    agreed: str | None = Field(description="Whom two of the three judges picked.")
+    confidence: float | None = Field(description="The attack's own; no judge's.")
+    p_individual: float | None = Field(
+        default=None,
+        description="That it is nearer to training photos than to others by chance alone, "
+        "adjusted (BH).",
+    )
+    png: str | None = Field(description="Base64; None where it was not made.")
+    training_png: str | None = Field(
+        default=None, description="Nearest training photo; only with --include-records."
+    )
+
+
+class Effort(_Part):
+    """What one cell cost the adversary."""
+
+    cell: str
+    gradient_steps: int
+    queries: int
+
+
+class ImagesEntry(_Part):
+    """The part of a record that only an audit of pictures has."""
+
+    shape: list[int]
+    people: int = Field(description="In the line-up; chance is one in so many.")
+    judges: list[JudgeEntry]
+    together: Figure = Field(description="Genuine photos on which two of three agree rightly.")
+    pictures: list[Picture]
+    effort: list[Effort] = Field(default_factory=list)
+
+
 class Record(_Part):
     """Everything that one audit measured."""
 
@@ -199,4 +258,5 @@ class Record(_Part):
     records: list[dict[str, Any]] | None = Field(
         default=None, description="Sensitive values; only with --include-records."
     )
+    images: ImagesEntry | None = Field(default=None, description="Audits of pictures only.")
     run: RunEntry

@@ -9,7 +9,7 @@ import numpy as np
 from reticent.audit.record import Curve
 from reticent.core import Bools, Column, Domain, Floats, Ints, Leakage
 from reticent.stats.intervals import clopper_pearson
-from reticent.stats.power import mde_auc, mde_paired, mde_two_proportions
+from reticent.stats.power import mde_auc, mde_paired, mde_proportion, mde_two_proportions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,20 +17,25 @@ class Reach:
     """The numbers of people behind a figure: how small an effect its test could see.
 
     Attributes:
-        kind: "auc" and "difference" compare two groups, "paired" two guessers on one group.
-        n: members (or people, if paired).
+        kind: "auc" and "difference" compare two groups, "paired" two guessers on one group,
+            "rate" one group with a rate that chance gives.
+        n: members (or people, if paired or a rate).
         n_other: non-members.
         discordance: if paired, the share of people on whom the two guessers differ (its upper
             limit: the share seen is an estimate itself).
+        null: the rate that chance gives.
     """
 
-    kind: Literal["auc", "paired", "difference"]
+    kind: Literal["auc", "paired", "difference", "rate"]
     n: int
     n_other: int = 0
     discordance: float = 0.0
+    null: float = 0.0
 
     def effect(self, alpha: float) -> float | None:
         """Return the smallest effect that a one-sided test at `alpha` sees with power 0.8."""
+        if self.kind == "rate":
+            return mde_proportion(self.n, self.null, alpha=alpha)
         if self.n == 0 or (self.kind != "paired" and self.n_other == 0):
             return None
         if self.kind == "auc":

@@ -1,0 +1,131 @@
+"""Run one attack on pictures and grade it: what one cell of the record is made of."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from reticent.attacks import Attack
+from reticent.audit.grade.base import Graded
+from reticent.audit.images.door import Setting
+from reticent.audit.images.grade import Bench, grade, pictures_of
+from reticent.audit.plan import Task
+from reticent.audit.record import Curve
+from reticent.core import BudgetSpent, NotEnoughKnowledge, ReconstructionClaim
+
+BUDGET_SHARES = (1 / 16, 1 / 4)  # of the queries that an attack asks when nobody stops it
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Outcome:
+    """One task, done.
+
+    Attributes:
+        graded: its pictures judged.
+        queries: pictures asked about, for all classes together.
+        steps: gradient steps taken.
+        notes: what the attack chose or found on the way.
+    """
+
+    graded: Graded
+    queries: int
+    steps: int
+    notes: dict[str, Any]
+
+
+def run_cell(
+    bench: Bench, setting: Setting, attack: Attack, task: Task, rng: np.random.Generator
+) -> Outcome:
+    """Run an attack through its door and grade its pictures; draw success against queries.
+
+    A query budget that is too small gives a cell without pictures, not a failure: what could be
+    asked did not suffice, and the cell says so.
+
+    Raises: NotExposed, NotEnoughKnowledge, BadAnswer, BadInput.
+    """
+    budget = bench.experiment.query_budget
+    draws = rng.spawn(1 + len(BUDGET_SHARES))
+    try:
+        outcome = _at_budget(bench, setting, attack, task, draws[0], budget)
+    except BudgetSpent as error:
+        return _unfinished(bench, task, error, draws[0])
+    if outcome.queries < 2 * len(bench.experiment.people):
+        return outcome
+    points = [outcome]
+    for share, draw in zip(BUDGET_SHARES, draws[1:], strict=True):
+        try:
+            fewer = int(share * outcome.queries)
+            points.append(_at_budget(bench, setting, attack, task, draw, fewer))
+        except (BudgetSpent, NotEnoughKnowledge):
+            continue  # an attack that cannot make do with so few
+    curve = _curve(points)
+    if curve is None:
+        return outcome
+    return replace(outcome, graded=replace(outcome.graded, curves=(curve,)))
+
+
+def make(
+    bench: Bench,
+    setting: Setting,
+    attack: Attack,
+    level: str,
+    policy: str | None,
+    rng: np.random.Generator,
+    query_budget: int | None,
+) -> tuple[ReconstructionClaim, int]:
+    """Return what an attack claims, and the queries it took; `policy` None for no defence."""
+    from reticent.policy import Policy
+
+    chain = Policy() if policy is None else bench.experiment.policies[policy]
+    access = setting.door(level, chain, query_budget)
+    claim = attack.run(access, setting.candidates, setting.knowledge, rng)
+    if not isinstance(claim, ReconstructionClaim):
+        raise TypeError(f"{attack.name} made a {type(claim).__name__}, not pictures")
+    return claim, access.queries
+
+
+def _at_budget(
+    bench: Bench,
+    setting: Setting,
+    attack: Attack,
+    task: Task,
+    rng: np.random.Generator,
+    query_budget: int | None,
+) -> Outcome:
+    (judging,) = rng.spawn(1)
+    claim, queries = make(bench, setting, attack, task.level, task.policy, rng, query_budget)
+    images = pictures_of(claim, bench.experiment)
+    graded = grade(bench, images, claim.confidence, judging)
+    return Outcome(graded=graded, queries=queries, steps=claim.steps, notes=dict(claim.notes))
+
+
+def _unfinished(bench: Bench, task: Task, error: BudgetSpent, rng: np.random.Generator) -> Outcome:
+    experiment = bench.experiment
+    m = len(experiment.people)
+    nothing = np.full((m, *experiment.space.shape), np.nan)
+    graded = grade(bench, nothing, np.zeros(m), rng)
+    # Not 0 of m: the attack was stopped, it did not fail.
+    empty = replace(
+        graded.primary, estimate=None, lower=None, upper=None, counts={"hits": 0, "n": 0}
+    )
+    return Outcome(
+        graded=replace(graded, primary=empty, gain=None, p_value=None, figures=()),
+        queries=0,
+        steps=0,
+        notes={"stopped": str(error)},
+    )
+
+
+def _curve(outcomes: list[Outcome]) -> Curve | None:
+    """Return success against the queries really asked, one point an outcome."""
+    points = sorted(
+        (o.queries, p.estimate, p.lower, p.upper)
+        for o in outcomes
+        if (p := o.graded.primary).estimate is not None
+        and p.lower is not None
+        and p.upper is not None
+    )
+    if len({x for x, *_ in points}) < 2:
+        return None
+    x, y, lower, upper = (list(map(float, column)) for column in zip(*points, strict=True))
+    return Curve(name="success_against_queries", x=x, y=y, lower=lower, upper=upper)

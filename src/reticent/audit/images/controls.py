@@ -1,0 +1,149 @@
+"""Checks of the audit itself: what must be found is found, and nothing where nothing is."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from reticent.attacks import Attack
+from reticent.audit.controls import CONTROL_CONFIDENCE, PLANTED_CONFIDENCE, negative, positive
+from reticent.audit.images.cell import make
+from reticent.audit.images.door import Setting
+from reticent.audit.images.grade import Bench, pictures_of
+from reticent.audit.images.planted import noise, prototypes, twins
+from reticent.audit.plan import Task
+from reticent.audit.record import Control
+from reticent.core import Bools, Leakage
+from reticent.stats.lineup import agreement
+
+Job = tuple[str, Callable[[], list[Control]]]
+
+
+def jobs(
+    bench: Bench, attack: Attack | None, task: Task | None, rng: np.random.Generator
+) -> list[Job]:
+    """Return the controls to run: the judges', and those of an attack if one could be run.
+
+    Args:
+        bench: what pictures are graded against.
+        attack: the attack that stands for all.
+        task: how it is run.
+        rng: of everything drawn here.
+    """
+    found: list[Job] = [("judges", lambda: judge_controls(bench))]
+    if attack is None or task is None:
+        return found
+    a, b, c = rng.spawn(3)
+    found.append(("planted", lambda: [planted_control(bench, attack, task, a)]))
+    found.append(("random weights", lambda: [noise_control(bench, attack, task, b)]))
+    if bench.experiment.twin_models:
+        found.append(("twins", lambda: [twin_control(bench, attack, task, c)]))
+    return found
+
+
+def judge_controls(bench: Bench) -> list[Control]:
+    """Each judge must recognise genuine photos, or its silence about pictures means nothing."""
+    chance = 1 / bench.panel.k
+    found = [
+        positive(
+            f"genuine photos (judge {seat.judge.name})",
+            "Photos that the judge had not seen; it must recognise the people.",
+            bench.panel.sensitivity(seat, PLANTED_CONFIDENCE),
+            at_least=chance,
+        )
+        for seat in bench.panel.seats
+    ]
+    people = bench.experiment.people
+    nobody = agreement(
+        np.where(bench.floor.right, people, -1),
+        people,
+        bench.panel.k,
+        metric="line_up_2of3",
+        confidence=CONTROL_CONFIDENCE,
+    )
+    found.append(
+        negative(
+            "picture of nobody",
+            "The mean of many people's photos, shown for everybody: chance.",
+            nobody,
+            at_most=chance,
+        )
+    )
+    return found
+
+
+def planted_control(bench: Bench, attack: Attack, task: Task, rng: np.random.Generator) -> Control:
+    """A model whose weights are the mean photos: the attack must bring them out."""
+    setting = prototypes(bench.experiment, bench.experiment.training, "planted prototypes")
+    found = _line_up(bench, setting, attack, task, rng, None, confidence=PLANTED_CONFIDENCE)
+    return positive(
+        f"planted prototypes ({attack.name}, {task.level})",
+        "A model whose weights are each person's mean photo; the attack must find the people.",
+        found,
+        at_least=1 / bench.panel.k,
+    )
+
+
+def noise_control(bench: Bench, attack: Attack, task: Task, rng: np.random.Generator) -> Control:
+    """A model that never learned: the line-up must come out at chance."""
+    draw, run = rng.spawn(2)
+    setting = noise(bench.experiment, draw)
+    found = _line_up(bench, setting, attack, task, run, None, confidence=CONTROL_CONFIDENCE)
+    return negative(
+        f"random weights ({attack.name}, {task.level})",
+        f"{setting.target.name}: the model was never trained; nobody may be recognised.",
+        found,
+        at_most=1 / bench.panel.k,
+    )
+
+
+def twin_control(bench: Bench, attack: Attack, task: Task, rng: np.random.Generator) -> Control:
+    """Models trained without the person: the line-up must come out at chance."""
+    draw, run = rng.spawn(2)
+    right: list[Bools] = []
+    hows: set[str] = set()
+    for setting, out, how in twins(bench.experiment, draw):
+        seen = _right(bench, setting, attack, task, run)
+        right.append(seen[np.isin(bench.experiment.people, out)])
+        hows.add(how)
+    every = np.concatenate(right)
+    found = agreement(
+        np.where(every, 1, -1),
+        np.ones(len(every), dtype=np.int64),
+        bench.panel.k,
+        confidence=CONTROL_CONFIDENCE,
+    )
+    return negative(
+        f"twins without the person ({attack.name}, {task.level})",
+        "Two models, each trained without half of the people, whose classes hold other people's "
+        f"photos ({', '.join(sorted(hows))}); whoever was left out may not be recognised.",
+        found,
+        at_most=1 / bench.panel.k,
+    )
+
+
+def _line_up(
+    bench: Bench,
+    setting: Setting,
+    attack: Attack,
+    task: Task,
+    rng: np.random.Generator,
+    query_budget: int | None,
+    *,
+    confidence: float,
+) -> Leakage:
+    people = bench.experiment.people
+    right = _right(bench, setting, attack, task, rng, query_budget)
+    return agreement(np.where(right, people, -1), people, bench.panel.k, confidence=confidence)
+
+
+def _right(
+    bench: Bench,
+    setting: Setting,
+    attack: Attack,
+    task: Task,
+    rng: np.random.Generator,
+    query_budget: int | None = None,
+) -> Bools:
+    claim, _ = make(bench, setting, attack, task.level, None, rng, query_budget)
+    images = pictures_of(claim, bench.experiment)
+    return bench.panel.look(images, bench.experiment.people).right

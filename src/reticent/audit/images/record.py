@@ -1,0 +1,297 @@
+"""Put an audit of pictures into the same record as every other audit."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from reticent.audit.images.experiment import ImageExperiment, Photos
+from reticent.audit.images.grade import OUTCOMES, Bench
+from reticent.audit.images.png import png
+from reticent.audit.pieces import Piece
+from reticent.audit.plan import Plan
+from reticent.audit.record import (
+    Cell,
+    Control,
+    DataEntry,
+    Effort,
+    ImagesEntry,
+    JudgeEntry,
+    ModelEntry,
+    NotRun,
+    Person,
+    Pick,
+    Picture,
+    PolicyEntry,
+    Record,
+    RunEntry,
+)
+from reticent.audit.show import figure_of
+from reticent.audit.store import key_of
+from reticent.audit.summary import OVERFIT_GAP, statement, utility
+from reticent.audit.verdict import decide, overall
+from reticent.core import Channel, Column
+from reticent.stats.intervals import proportion
+from reticent.stats.lineup import NOBODY
+
+MOST_PEOPLE = 10  # singled out, of each of the clearest findings
+MOST_CELLS = 6
+MOST_PICTURES = 60  # of each cell that the record keeps to look at; all are graded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is said of the model, the data and the policies before anything is measured."""
+
+    model: ModelEntry
+    data: DataEntry
+    policies: list[PolicyEntry]
+
+    def warned(self, warnings: Sequence[str]) -> "Known":
+        """Return the same with more warnings about the data."""
+        said = [*self.data.warnings, *warnings]
+        return replace(self, data=self.data.model_copy(update={"warnings": said}))
+
+
+def known_of(experiment: ImageExperiment) -> Known:
+    """Return what can be said before the first attack; asks the model about every photo."""
+    train, test = _score(experiment, experiment.training), _score(experiment, experiment.held_out)
+    public = experiment.public
+    return Known(
+        model=ModelEntry(
+            name=experiment.target.name,
+            owner=experiment.owner,
+            kind=experiment.kind,
+            task="classification",
+            digest=experiment.model_digest,
+            classes=[experiment.called(i) for i in range(experiment.k)],
+            train_score=train,
+            test_score=test,
+        ),
+        data=DataEntry(
+            digest=experiment.data_digest,
+            n_members=len(experiment.people),
+            n_non_members=0,
+            n_auxiliary=0 if public is None else len(public),
+            columns=[],
+            sensitive={},
+            target="who is on the picture",
+            warnings=[*experiment.warnings, *_preconditions(experiment, train, test)],
+        ),
+        policies=_policies(experiment),
+    )
+
+
+def record_of(
+    bench: Bench,
+    plan: Plan,
+    pieces: Mapping[str, Piece],
+    controls: Sequence[Control],
+    not_run: Sequence[NotRun],
+    known: Known,
+    *,
+    include_records: bool,
+    run: RunEntry,
+) -> Record:
+    """Return the record of what has been measured so far."""
+    experiment = bench.experiment
+    done = {t.id: pieces[t.id] for t in plan.tasks if t.id in pieces}
+    cells = decide(
+        [piece.measured for piece in done.values()],
+        planned=plan.tasks,
+        confidence=experiment.confidence,
+        ppv_declared=experiment.ppv_declared,
+    )
+    cells = [_in_words(cell) for cell in cells]
+    listed = sorted(not_run, key=lambda n: (n.kind, n.what))
+    whole = overall(
+        cells, controls, failed=[n for n in listed if n.kind == "failed"], complete=run.complete
+    )
+    body = Record(
+        config_digest=experiment.config_digest or key_of(experiment=experiment.digest),
+        config_path=experiment.config_path,
+        seed=experiment.seed,
+        confidence=experiment.confidence,
+        tolerance=experiment.tolerance,
+        model=known.model,
+        data=known.data,
+        policies=known.policies,
+        cells=cells,
+        controls=list(controls),
+        not_run=listed,
+        people=_exposed(experiment, done, cells),
+        tier=whole.tier,
+        verdict=whole.verdict,
+        exit_code=whole.exit_code,
+        statement="",
+        images=_images(bench, done, include_records=include_records),
+        run=run,
+    )
+    return body.model_copy(update={"statement": statement(body)})
+
+
+def _in_words(cell: Cell) -> Cell:
+    """Say who confirmed: judges on photos of their own, where tables have a second split."""
+    judges = "people confirmed by judges who never met the model"
+    return cell.model_copy(
+        update={"why": cell.why.replace("people confirmed on the second split", judges)}
+    )
+
+
+def _score(experiment: ImageExperiment, photos: Photos) -> float | None:
+    answer = experiment.target.answer(experiment.space.inputs(photos.x))
+    return None if answer.labels is None else float((answer.labels == photos.who).mean())
+
+
+def _preconditions(
+    experiment: ImageExperiment, train: float | None, test: float | None
+) -> list[str]:
+    found: list[str] = []
+    if train is not None and test is not None and train - test > OVERFIT_GAP:
+        found.append(
+            f"The model scores {train:.3f} on training photos and {test:.3f} on held-out ones of "
+            "the same people: it fits its training photos closer than the people."
+        )
+    if Channel.WEIGHTS & experiment.exposed:
+        found.append("The weights are exposed: no output policy can lower what they give away.")
+    if experiment.public is None:
+        found.append(
+            "The adversary has no pictures of its own, so that attacks with a learned prior were "
+            "not run, and the picture of nobody is the mean of the held-out photos."
+        )
+    if experiment.query_budget is None:
+        found.append("No query budget is declared: an adversary may ask as often as it likes.")
+    return found
+
+
+def _policies(experiment: ImageExperiment) -> list[PolicyEntry]:
+    x = experiment.space.inputs(experiment.held_out.x)
+    raw = experiment.target.answer(x)
+    return [
+        PolicyEntry(
+            name=name,
+            digest=policy.digest,
+            defences=policy.to_list(),
+            utility=utility(
+                raw,
+                policy.apply(raw, x, secret=experiment.secret),
+                experiment.held_out.who,
+                experiment.confidence,
+            ),
+        )
+        for name, policy in experiment.policies.items()
+    ]
+
+
+def _exposed(
+    experiment: ImageExperiment, pieces: Mapping[str, Piece], cells: Sequence[Cell]
+) -> list[Person]:
+    """Return the people recognised in the clearest findings, the surest pictures first."""
+    order = ("E3", "E2", "E1")
+    findings = sorted(
+        (c for c in cells if c.verdict == "finding"),
+        key=lambda c: (order.index(c.tier), -(c.primary.lower or 0.0), c.id),
+    )
+    found: list[Person] = []
+    for cell in findings[:MOST_CELLS]:
+        arrays, singled = pieces[cell.id].arrays, pieces[cell.id].measured.individuals
+        if singled is None:
+            continue
+        sure = arrays["confidence"]
+        for row in sorted(singled.rows, key=lambda r: -_number(float(sure[r])))[:MOST_PEOPLE]:
+            found.append(
+                Person(
+                    pseudonym=experiment.called(int(experiment.people[row])),
+                    cell=cell.id,
+                    selected_score=_finite(sure[row]),
+                    confirmed=True,
+                    detail=f"Two of three judges pick this person; outcome: "
+                    f"{OUTCOMES[int(arrays['outcomes'][row])]}.",
+                )
+            )
+    return found
+
+
+def _images(bench: Bench, pieces: Mapping[str, Piece], *, include_records: bool) -> ImagesEntry:
+    experiment, panel = bench.experiment, bench.panel
+    level = experiment.confidence
+    return ImagesEntry(
+        shape=list(experiment.space.shape),
+        people=experiment.k,
+        judges=[
+            JudgeEntry(
+                name=seat.judge.name,
+                how=seat.judge.how,
+                decides=seat.decides,
+                genuine=figure_of(panel.sensitivity(seat, level)),
+            )
+            for seat in panel.seats
+        ],
+        together=figure_of(
+            proportion(
+                panel.together.hits,
+                panel.together.n,
+                metric="genuine_photos_recognised[2 of 3]",
+                confidence=level,
+            )
+        ),
+        pictures=[
+            _picture(bench, cell, piece.arrays, row, include_records=include_records)
+            for cell, piece in pieces.items()
+            for row in range(min(len(experiment.people), MOST_PICTURES))
+        ],
+        effort=[
+            Effort(
+                cell=cell,
+                gradient_steps=int(piece.measured.cell.notes.get("gradient_steps", 0)),
+                queries=piece.measured.cell.queries,
+            )
+            for cell, piece in pieces.items()
+        ],
+    )
+
+
+def _picture(
+    bench: Bench, cell: str, arrays: Mapping[str, Column], row: int, *, include_records: bool
+) -> Picture:
+    experiment = bench.experiment
+    made = bool(np.isfinite(arrays["images"][row]).all())
+    nearest = int(arrays["nearest"][row])
+
+    def called(person: int) -> str | None:
+        return None if person == NOBODY else experiment.called(person)
+
+    names = [seat.judge.name for seat in bench.panel.seats]
+    return Picture(
+        cell=cell,
+        person=experiment.called(int(experiment.people[row])),
+        outcome=OUTCOMES[int(arrays["outcomes"][row])],
+        picks=[
+            Pick(
+                judge=name,
+                person=called(int(arrays[f"picks.{name}"][row])),
+                place=int(arrays[f"places.{name}"][row]),
+            )
+            for name in names
+        ],
+        agreed=called(int(arrays["agreed"][row])),
+        confidence=_finite(arrays["confidence"][row]),
+        p_individual=_finite(arrays["p_individual"][row]),
+        png=_encoded(arrays["images"][row]) if made else None,
+        training_png=_encoded(experiment.training.x[nearest])
+        if include_records and nearest >= 0
+        else None,
+    )
+
+
+def _encoded(picture: Column) -> str:
+    return base64.b64encode(png(picture)).decode("ascii")
+
+
+def _number(value: float) -> float:
+    return float(value) if np.isfinite(value) else float("-inf")
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
