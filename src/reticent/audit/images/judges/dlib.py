@@ -15,7 +15,7 @@ _WEIGHTS = "dlib_face_recognition_resnet_model_v1.dat"
 _LANDMARKS = "shape_predictor_5_face_landmarks.dat"
 _SIDE = 150  # what the network was trained on
 _MARGIN = 0.25  # around the face, likewise
-_MIDDLE, _SPREAD = 0.45, 0.2  # the light that every picture is brought to, photos included
+_MIDDLE, _SPREAD = 0.45, 0.15  # the light that every picture is brought to, photos included
 _TALL = 224  # pictures are brought to this height before faces are sought
 
 
