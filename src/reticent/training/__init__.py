@@ -1,0 +1,1 @@
+"""What makes a model say less before it is served: changes to its data and its training."""
