@@ -209,14 +209,19 @@ def _cnn(photos: Photos, seed: int) -> nn.Module:
     k = int(photos.y.max()) + 1
     module = nn.Sequential(
         Pixels(),
-        *_block(1, 16),
+        nn.Conv2d(1, 16, 5, stride=2, padding=2),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
         *_block(16, 32),
-        *_block(32, 64),
+        nn.Conv2d(32, 64, 3, padding=1),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
         nn.Flatten(),
         nn.Dropout(0.3),
         nn.Linear(64 * 14 * 11, k),
     )
-    return _train(module, photos, epochs=40, lr=2e-3, decay=1e-3, seed=seed, batch=20)
+    return _train(module, photos, epochs=30, lr=2e-3, decay=1e-3, seed=seed, batch=20)
 
 
 def _block(before: int, after: int) -> list[nn.Module]:

@@ -4,7 +4,9 @@ from reticent.testing.cases import Case, cases_for
 from reticent.testing.conformance import ATTACK_CHECKS, NotConforming
 from reticent.testing.conformance_defence import DEFENCE_CHECKS, examples_of
 from reticent.testing.conformance_protocol import PROTOCOL_CHECKS
+from reticent.testing.conformance_text import TEXT_ATTACK_CHECKS
 from reticent.testing.planted import Planted, plant_membership
+from reticent.testing.planted_images import plant_images, plant_template
 from reticent.testing.planted_models import plant_artefact, plant_extraction, plant_tree
 from reticent.testing.planted_people import plant_attribute, plant_record
 from reticent.testing.planted_range import plant_range
@@ -16,6 +18,7 @@ __all__ = [
     "ATTACK_CHECKS",
     "DEFENCE_CHECKS",
     "PROTOCOL_CHECKS",
+    "TEXT_ATTACK_CHECKS",
     "Case",
     "NotConforming",
     "Planted",
@@ -26,9 +29,11 @@ __all__ = [
     "plant_artefact",
     "plant_attribute",
     "plant_extraction",
+    "plant_images",
     "plant_membership",
     "plant_range",
     "plant_record",
+    "plant_template",
     "plant_texts",
     "plant_tree",
     "right_guesses",

@@ -9,6 +9,7 @@ from reticent.core import NO_CHANNEL, Channel, Family, Seen
 from reticent.defences.top_k import TopK
 from reticent.policy import Policy
 from reticent.testing.planted import Planted, plant_membership
+from reticent.testing.planted_images import plant_images, plant_template
 from reticent.testing.planted_models import plant_artefact, plant_extraction, plant_tree
 from reticent.testing.planted_people import plant_attribute, plant_record
 from reticent.testing.planted_range import plant_range
@@ -88,6 +89,7 @@ def _queried(attack: Attack, opening: Opening) -> Case:
         Family.RECORD: _record,
         Family.CHAIN: _record,
         Family.EXTRACTION: _extraction,
+        Family.RECONSTRUCTION: _images,
     }.get(attack.family)
     if plant is None:
         raise ValueError(f"no planted audit for {attack.family} through {opening.name}")
@@ -167,6 +169,14 @@ def _extraction(opening: Opening, n: int, leak: bool) -> Planted:
     )
 
 
+def _images(opening: Opening, n: int, leak: bool) -> Planted:
+    return plant_images(leak=leak, seed=18, policy=opening.policy, n=n, classes=_line_up(n))
+
+
+def _line_up(n: int) -> int:
+    return 40 if n == LARGE else 10
+
+
 def _weights(attack: Attack) -> Iterator[Case]:
     if attack.family is Family.ARTEFACT:
         for keeps in ("neighbours", "support vectors", "gaussian process"):
@@ -181,7 +191,29 @@ def _weights(attack: Attack) -> Iterator[Case]:
             leaky=lambda n: _tree(n, leak=True),
             silent=lambda n: _tree(n, leak=False),
         )
+    elif attack.family is Family.RECONSTRUCTION and Channel.EMBEDDING & attack.accepts:
+        yield Case(
+            name="pictures from templates and the network's weights",
+            leaky=lambda n: _templates(n, leak=True),
+            silent=lambda n: _templates(n, leak=False),
+        )
+    elif attack.family is Family.RECONSTRUCTION:
+        yield Case(
+            name="pictures of classes from the weights",
+            leaky=lambda n: _read(n, leak=True),
+            silent=lambda n: _read(n, leak=False),
+        )
 
 
 def _tree(n: int, *, leak: bool) -> Planted:
     return plant_tree(leak=leak, seed=17, n=n).through(exposed=Channel.WEIGHTS)
+
+
+def _read(n: int, *, leak: bool) -> Planted:
+    weighed = Opening(name="weights", exposed=Channel.WEIGHTS)
+    return _images(weighed, n, leak).through(exposed=weighed.exposed)
+
+
+def _templates(n: int, *, leak: bool) -> Planted:
+    exposed = Channel.WEIGHTS | Channel.EMBEDDING
+    return plant_template(leak=leak, seed=19, n=n).through(exposed=exposed)

@@ -120,8 +120,10 @@ def _pictures(claim: ReconstructionClaim, case: Planted) -> tuple[float, float]:
     if prototypes is None or prototypes.embeddings is None or wanted is None:
         raise ValueError("the planted audit has no prototypes of its classes")
     near = _standard(claim.images) @ _standard(prototypes.embeddings).T
-    hits = int((near.argmax(axis=1) == wanted).sum())
-    return _binomial(hits, len(wanted), 1 / len(prototypes.embeddings))
+    # Two pictures of one class are one guess, however often it was wanted.
+    once = np.unique(wanted, return_index=True)[1]
+    hits = int((near.argmax(axis=1) == wanted)[once].sum())
+    return _binomial(hits, len(once), 1 / len(prototypes.embeddings))
 
 
 def _standard(pictures: Floats) -> Floats:

@@ -1,0 +1,251 @@
+"""Image inversion: the picture that a class stands for, out of the model's own gradients."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from reticent.access import Access
+from reticent.attacks._images.climb import End, View, climb, seen_through
+from reticent.attacks._images.gradient import Gradient, Rows, gradient_of
+from reticent.attacks._images.layers import DenseGradient
+from reticent.attacks._images.losses import LOSSES, LossName
+from reticent.attacks._images.priors import (
+    Prior,
+    Public,
+    as_pictures,
+    blurred,
+    combined,
+    public,
+    smooth,
+    subspace,
+    total_variation,
+)
+from reticent.attacks.base import Knowledge
+from reticent.core import (
+    Candidates,
+    Channel,
+    Family,
+    Floats,
+    ImageSpace,
+    Ints,
+    NotEnoughKnowledge,
+    ReconstructionClaim,
+)
+
+MOST_MOVED = 2  # pixels that a view is moved, on pictures of 100; in proportion on others
+_LOOKS = 8  # views that confidence is measured over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageInversion:
+    """A few steps of one length from the mean of public pictures, for all classes at once.
+
+    The gradient is averaged over views: public pictures' differences to their mean are added and
+    the picture is moved a little, so that what all views agree on is left (Smilkov et al. 2017)
+    and what fools the model at one point alone cancels. A linear model has one gradient
+    everywhere, and needs one view. The way is as long as public pictures are from their mean; a
+    step that leads back ends it. Confidence decides nothing.
+
+    With several restarts the one that the others agree with most is claimed.
+
+    Attributes:
+        loss: "logit" (over the mean of the others), "margin", "cross-entropy" or "poincare".
+        steps: at most, from each start.
+        restarts: starting points; the first is the public mean, the others are blurred public
+            pictures (noise around the mean where there are none).
+        views: of a model with curves in it; ignored for linear models and perceptrons.
+        blur: pixels that directions are blurred by at first, on pictures of 100; None for 2 if the
+            model's gradients come through convolutions or differences, else 0.
+        total_variation: weight of the pull towards even areas; 0 for none.
+        parts: principal components of public pictures that directions are kept to; 0 for all.
+        reach: root mean square way from the start, in [0, 1]; None for as far as public pictures
+            are from their mean.
+    """
+
+    name: ClassVar[str] = "image-inversion"
+    family: ClassVar[Family] = Family.RECONSTRUCTION
+    accepts: ClassVar[Channel] = Channel.WEIGHTS
+    wants: ClassVar[frozenset[str]] = frozenset({"images"})
+    cost: ClassVar[str] = "no queries; steps x restarts x views gradients of all classes"
+    source: ClassVar[str] = (
+        "Fredrikson et al. 2015, Model Inversion Attacks that Exploit Confidence Information, "
+        "https://doi.org/10.1145/2810103.2813677; views: Smilkov et al. 2017, "
+        "https://arxiv.org/abs/1706.03825; patterns: Haufe et al. 2014"
+    )
+
+    loss: LossName = "logit"
+    steps: int = 4
+    restarts: int = 1
+    views: int = 60
+    blur: float | None = None
+    total_variation: float = 0.0
+    parts: int = 0
+    reach: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise ValueError(f"loss is {self.loss!r}; it must be one of {', '.join(LOSSES)}.")
+        if min(self.steps, self.restarts, self.views) < 1:
+            raise ValueError(
+                f"steps is {self.steps}, restarts {self.restarts} and views {self.views}; all "
+                "must be at least 1."
+            )
+        if min(self.total_variation, self.parts, self.blur or 0.0, self.reach or 0.0) < 0:
+            raise ValueError("total_variation, parts, blur and reach must not be negative.")
+
+    def run(
+        self, access: Access, candidates: Candidates, knowledge: Knowledge, rng: np.random.Generator
+    ) -> ReconstructionClaim:
+        """Return one picture a candidate.
+
+        Raises: NotExposed, NotEnoughKnowledge, BadInput (a model without any gradient).
+        """
+        space, y = wanted_classes(candidates, knowledge, attack=self.name)
+        known = public(knowledge.population, space)
+        model = gradient_of(access.weights(), space, rng)
+        # Several candidates can want one class: it is drawn once.
+        classes, place = np.unique(y, return_inverse=True)
+        views = self._views(model, known, space, rng)
+        reach = self.reach if self.reach is not None else known.spread
+        prior = self._prior(model, known, space)
+        ends = [
+            climb(
+                model,
+                LOSSES[self.loss],
+                prior,
+                np.repeat(start[None], len(classes), axis=0),
+                classes,
+                views,
+                space,
+                steps=1 if straight(model) and self.loss == "logit" else self.steps,
+                reach=reach,
+            )
+            for start in starts(known, space, self.restarts, rng)
+        ]
+        rows = most_agreed([end.rows for end in ends])
+        return ReconstructionClaim(
+            images=as_pictures(rows, space)[place],
+            confidence=confidence(model, rows, classes, views[:_LOOKS], space)[place],
+            steps=sum(int(end.steps.sum()) for end in ends) * len(views),
+            notes=self._notes(model, known, views, reach, ends),
+        )
+
+    def _prior(self, model: Gradient, known: Public, space: ImageSpace) -> Prior:
+        per_pixel = max(space.shape[:2]) / 100
+        blur = self.blur if self.blur is not None else (0.0 if _smooth(model) else 2.0)
+        pieces: list[Prior] = []
+        if self.parts:
+            pieces.append(subspace(known, self.parts))
+        if blur:
+            pieces.append(smooth(space, blur * per_pixel, blur * per_pixel / 2))
+        if self.total_variation:
+            pieces.append(total_variation(space, self.total_variation))
+        return combined(pieces)
+
+    def _views(
+        self, model: Gradient, known: Public, space: ImageSpace, rng: np.random.Generator
+    ) -> list[View]:
+        still = np.zeros(2, dtype=np.int64)
+        plain = View(added=np.zeros(space.size, dtype=np.float32), by=still)
+        if _smooth(model) or self.views == 1:
+            return [plain]
+        most = round(MOST_MOVED * max(space.shape[:2]) / 100)
+        found = [plain]
+        for _ in range(self.views - 1):
+            by = rng.integers(-most, most + 1, size=2)
+            if len(known.rows) > 1:
+                added = known.rows[rng.integers(len(known.rows))] - known.mean
+            else:  # smooth noise as strong as pictures differ
+                noise = rng.standard_normal((1, space.size)).astype(np.float32)
+                added = blurred(noise, space, max(space.shape[:2]) / 16)[0]
+                added *= known.spread / max(float(added.std()), 1e-6)
+            found.append(View(added=added, by=by))
+        return found
+
+    def _notes(
+        self, model: Gradient, known: Public, views: list[View], reach: float, ends: list[End]
+    ) -> dict[str, object]:
+        return {
+            "gradient": model.how,
+            "public_pictures": len(known.rows),
+            "views": len(views),
+            "reach": round(reach, 4),
+            "turned_back": sum(int(end.turned.sum()) for end in ends),
+            "steps_without_gradient": sum(int(end.blind.sum()) for end in ends),
+        }
+
+
+def wanted_classes(
+    candidates: Candidates, knowledge: Knowledge, *, attack: str
+) -> tuple[ImageSpace, Ints]:
+    """Return what pictures look like and the wanted class of each candidate.
+
+    Raises: NotEnoughKnowledge if either is not known.
+    """
+    if knowledge.images is None:
+        raise NotEnoughKnowledge(
+            f"{attack} draws pictures and does not know what the model's look like.",
+            way_out="Give their shape and range.",
+        )
+    if candidates.y is None:
+        raise NotEnoughKnowledge(
+            f"{attack} draws the picture of a class and was not told which classes are wanted.",
+            way_out="Give the wanted classes as y.",
+        )
+    return knowledge.images, np.asarray(candidates.y, dtype=np.int64)
+
+
+def starts(known: Public, space: ImageSpace, restarts: int, rng: np.random.Generator) -> list[Rows]:
+    """Return starting points (size,): the public mean, then other pictures near it."""
+    found = [known.mean]
+    width = max(space.shape[:2]) / 25
+    for _ in range(restarts - 1):
+        if len(known.rows) > 3:
+            some = known.rows[rng.choice(len(known.rows), size=3, replace=False)]
+            found.append(blurred(some.mean(axis=0, keepdims=True), space, width)[0])
+        else:
+            noise = rng.standard_normal((1, space.size)).astype(np.float32)
+            far = blurred(noise, space, width)[0]
+            far *= known.spread / 2 / max(float(far.std()), 1e-6)
+            found.append(np.clip(known.mean + far, 0, 1).astype(np.float32))
+    return found
+
+
+def most_agreed(found: list[Rows]) -> Rows:
+    """Return, for each picture, the restart that all restarts agree with most: (m, size)."""
+    if len(found) == 1:
+        return found[0]
+    all_ = np.stack(found)  # (r, m, size)
+    even = all_ - all_.mean(axis=2, keepdims=True)
+    even /= np.maximum(np.linalg.norm(even, axis=2, keepdims=True), 1e-9)
+    agreed = np.einsum("rmd,md->rm", even, even.sum(axis=0))
+    return np.asarray(all_[agreed.argmax(axis=0), np.arange(all_.shape[1])])
+
+
+def confidence(
+    model: Gradient, rows: Rows, y: Ints, views: Sequence[View], space: ImageSpace
+) -> Floats:
+    """Return (m,) the share of views in which the model takes the picture for the wanted class.
+
+    The probability tells ties apart and counts for less than one view.
+    """
+    hits = np.zeros(len(rows))
+    for view in views:
+        logits, _ = model.forward(seen_through(rows, view, space))
+        logits = np.nan_to_num(logits)
+        e = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p = e[np.arange(len(y)), y] / e.sum(axis=1)
+        hits += (logits.argmax(axis=1) == y) + p / (2 * len(views))
+    return np.asarray(hits / (len(views) + 0.5))
+
+
+def straight(model: Gradient) -> bool:
+    """Return whether the gradient is the same everywhere, so that one step says it all."""
+    return isinstance(model, DenseGradient) and not model.curved
+
+
+def _smooth(model: Gradient) -> bool:
+    """Return whether gradients at one point speak for all: one or two dense layers."""
+    return isinstance(model, DenseGradient)
