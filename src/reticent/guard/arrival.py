@@ -3,6 +3,7 @@
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from reticent.guard import refusals
@@ -44,16 +45,21 @@ def media_type(headers: Mapping[str, str]) -> str:
     >>> media_type({"content-type": "Application/JSON; charset=UTF-8"})
     'application/json'
     """
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
+    return _media_type(headers.get("content-type", ""))
+
+
+@lru_cache(maxsize=256)
+def _media_type(said: str) -> str:
+    return said.partition(";")[0].strip().lower()
 
 
 async def read_body(
-    receive: Receive | bytes, headers: Mapping[str, str], *, longest: int, timeout_s: float
+    receive: Receive, headers: Mapping[str, str], *, longest: int, timeout_s: float
 ) -> bytes:
     """Return the body, with its encoding undone.
 
     Args:
-        receive: ASGI's; or the body itself, if all of it is here.
+        receive: ASGI's.
         headers: of the request.
         longest: most bytes, before and after the encoding is undone.
         timeout_s: for all of it.
@@ -63,18 +69,23 @@ async def read_body(
     declared = headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > longest:
         raise refusals.too_long()
-    if isinstance(receive, bytes):  # nearly every request is one piece
-        body = receive
-    else:
-        try:
-            async with asyncio.timeout(timeout_s):
-                body = await _gathered(receive, longest)
-        except TimeoutError as error:
-            raise refusals.too_slow() from error
+    try:
+        async with asyncio.timeout(timeout_s):
+            body = await _gathered(receive, longest)
+    except TimeoutError as error:
+        raise refusals.too_slow() from error
+    return whole_body(body, headers, longest=longest)
+
+
+def whole_body(body: bytes, headers: Mapping[str, str], *, longest: int) -> bytes:
+    """Return a body that is all here, with its encoding undone.
+
+    Raises: Refused if it is too long or in an unknown encoding.
+    """
     if len(body) > longest:
         raise refusals.too_long()
     encoding = headers.get("content-encoding")
-    return body if encoding is None else _decoded(bytes(body), encoding, longest)
+    return body if encoding is None else _decoded(body, encoding, longest)
 
 
 async def _gathered(receive: Receive, longest: int) -> bytes:

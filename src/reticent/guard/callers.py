@@ -21,6 +21,7 @@ from reticent.guard.arrival import Disconnected, read_headers
 from reticent.guard.pipeline import Reply
 from reticent.guard.refusals import Refused
 from reticent.guard.replies import UNREADABLE, head_of
+from reticent.guard.turns import Errand, in_task
 
 if TYPE_CHECKING:
     from reticent.guard.port import CallersPort
@@ -32,6 +33,10 @@ _MOST_WAITING = 2
 _FRAMING = 8  # bytes on the wire per byte of body; a chunk of one byte takes six
 _NEVER_S: Final = float("inf")
 _SPECIAL = re.compile(rb"[^!-~]|[%?#]")
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE)
+_MOST_KNOWN_BYTES = 4_096  # of a head that is remembered
+_MOST_DIGITS = 9
+_MOST_MISSES = 8
 
 
 @final
@@ -40,7 +45,9 @@ class Request:
 
     __slots__ = (
         "asks",
+        "body",
         "body_bytes",
+        "came",
         "complete",
         "held_bytes",
         "keep",
@@ -63,13 +70,91 @@ class Request:
         self.known = version in ("1.1", "1.0")
         self.old = version != "1.1"
         self.asks = False  # waits for "100 Continue" before it goes on
+        self.body = b""  # of one whose head was known
         self.body_bytes = 0  # so far
+        self.came = b""  # all of it, if it came in one piece
         self.complete = False
         self.held_bytes = 0
         self.keep = False  # another may follow
         self.left_bytes = -1  # of the body, let go after the reply; -1 before it
         self.parts: list[bytes] = []
         self.wire_bytes = 0  # of the body so far, with chunk extensions and trailers
+
+
+@final
+class KnownHead:
+    """The head of a request that was read and checked, but for its length: the next may be alike.
+
+    llhttp comes to the same end with the same bytes, so what a kept connection repeats need not be
+    read again: a head with other digits in the place of its length, and as long a body in the same
+    bytes.
+
+    Args:
+        start, end: the head before and after the digits.
+        request: as it was read; one at a time is answered.
+        headers: without the length.
+        path, query: as they were read.
+    """
+
+    __slots__ = ("_end", "_start", "headers", "path", "query", "request")
+
+    def __init__(
+        self,
+        start: bytes,
+        end: bytes,
+        request: Request,
+        headers: Mapping[str, str],
+        path: str,
+        query: bytes,
+    ) -> None:
+        self._start = start
+        self._end = end
+        self.request = request
+        self.headers = headers
+        self.path = path
+        self.query = query
+
+    def body_in(self, data: bytes) -> bytes | None:
+        """Return the body of a request, if that and this head is all that there is."""
+        if not data.startswith(self._start):
+            return None
+        at = len(self._start)
+        ends = data.find(b"\r", at, at + _MOST_DIGITS + 1) if self._end[0] == 13 else -1
+        digits = data[at:ends]
+        if ends < 0 or not digits.isdigit() or not data.startswith(self._end, ends):
+            return None
+        body = data[ends + len(self._end) :]
+        return body if len(body) == int(digits) else None
+
+
+def _known_head(
+    request: Request, headers: Mapping[str, str], path: str, query: bytes
+) -> KnownHead | None:
+    """Return what the next request may repeat; None if this one is not of the usual kind."""
+    came, request.came = request.came, b""
+    head_bytes = len(came) - request.body_bytes
+    if (
+        not came
+        or not request.keep
+        or head_bytes <= 0
+        or not came.startswith(b"\r\n\r\n", head_bytes - 4)
+        or not headers.keys().isdisjoint(("transfer-encoding", "expect", "upgrade", "connection"))
+    ):
+        return None
+    head = came[:head_bytes]
+    found = _LENGTH.findall(head)
+    place = _LENGTH.search(head)
+    if place is None or len(found) != 1 or int(found[0]) != request.body_bytes:
+        return None
+    request.parts.clear()
+    return KnownHead(
+        head[: place.start(1)],
+        head[place.end(1) :],
+        request,
+        {name: value for name, value in headers.items() if name != "content-length"},
+        path,
+        query,
+    )
 
 
 @final
@@ -82,15 +167,19 @@ class CallerConnection(asyncio.Protocol):
 
     __slots__ = (
         "_address",
+        "_busy",
         "_current",
         "_deadline_s",
         "_drained",
         "_ended_one",
+        "_errand",
         "_fault",
         "_gone",
         "_head_bytes",
         "_in_head",
+        "_known",
         "_last",
+        "_misses",
         "_now",
         "_over",
         "_parser",
@@ -98,7 +187,6 @@ class CallerConnection(asyncio.Protocol):
         "_port",
         "_raw",
         "_requests",
-        "_serving",
         "_streaming",
         "_taken_by_s",
         "_transport",
@@ -117,12 +205,16 @@ class CallerConnection(asyncio.Protocol):
         self._current: Request | None = None  # whose body is coming
         self._requests: deque[Request | None] = deque()  # waiting; None: what came is no request
         self._now: Request | None = None  # being answered
+        self._errand = Errand(port.loop)
+        self._busy = False  # requests are being answered
+        self._known: KnownHead | None = None
+        self._misses = 0  # heads that were remembered in vain
         self._fault = False  # what came cannot be read, and what follows is not
         self._last = False  # nothing more is begun
         self._over = False  # nothing more will come
         self._paused = False
         self._streaming = False
-        self._wake: asyncio.Future[None] | None = None  # of the task, for whatever comes
+        self._wake: asyncio.Future[None] | None = None  # of the errand, for whatever comes
         self._drained: asyncio.Future[None] | None = None
         self._gone: asyncio.Future[None] = port.loop.create_future()
         self._taken_by_s = _NEVER_S
@@ -135,15 +227,27 @@ class CallerConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         peer = transport.get_extra_info("peername")
         self._address = str(peer[0]) if isinstance(peer, tuple) else ""
-        self._serving = self._port.loop.create_task(self._serve())
         self._port.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
         if self._fault or self._over:
             return
-        self._ended_one = False
         before = self._current
+        between = before is None and not self._in_head and not self._head_bytes
+        known = self._known
+        if between and known is not None and not self._busy and not self._requests:
+            body = known.body_in(data)
+            if body is not None:
+                self._misses = 0
+                self._deadline_s = _NEVER_S
+                known.request.body = body
+                self._requests.append(known.request)
+                self._busy = True
+                self._errand.begin(self._serve())
+                return
+        self._ended_one = False
+        waiting = len(self._requests)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -160,10 +264,16 @@ class CallerConnection(asyncio.Protocol):
             if before.wire_bytes > _FRAMING * before.body_bytes + MOST_HEAD_BYTES:
                 self._cannot_read()  # llhttp would keep an endless trailer in memory
                 return
-        wake = self._wake
-        if wake is not None and not wake.done():
-            wake.set_result(None)
+        if between and self._ended_one and len(self._requests) == waiting + 1 and not self._in_head:
+            request = self._requests[-1]
+            if (
+                request is not None
+                and self._misses < _MOST_MISSES
+                and len(data) - request.body_bytes <= _MOST_KNOWN_BYTES
+            ):
+                request.came = data
         self._mind_the_flow()
+        self._work()
 
     def eof_received(self) -> bool:
         """Take the end of what a caller says: what was asked is still answered, but no stream."""
@@ -265,21 +375,34 @@ class CallerConnection(asyncio.Protocol):
         """End it when all that was begun is answered."""
         self._last = True
         self._woken()
+        if not self._busy and self._current is None:
+            self._transport.close()
 
     def cancel(self) -> None:
         """End it whatever is under way."""
-        self._serving.cancel()
+        self._errand.cancel()
         self._transport.abort()
 
     # One request after the other.
 
+    def _work(self) -> None:
+        """Have what has come answered."""
+        if self._busy:
+            self._woken()
+        elif self._requests:
+            self._busy = True
+            self._errand.begin(self._serve())
+
     async def _serve(self) -> None:
+        """Answer what has been asked, until there is nothing more."""
         requests = self._requests
+        stays = False
         try:
             while not self._gone.done():
                 if requests:
                     request = self._now = requests.popleft()
-                    self._mind_the_flow()
+                    if self._paused:
+                        self._mind_the_flow()
                     if request is None:
                         self._write(UNREADABLE, None)
                         return
@@ -289,30 +412,43 @@ class CallerConnection(asyncio.Protocol):
                 elif self._over or (self._last and self._current is None):
                     return
                 else:
-                    await self._more()
+                    stays = True
+                    return
         except Disconnected:
             pass
         except Exception as error:
             self._port.pipeline.tally.fault(error)
         finally:
-            self._transport.close()
+            self._busy = False
+            if not stays:
+                self._transport.close()
 
     async def _answer(self, request: Request) -> bool:
         """Answer a request; return whether another may follow."""
         if self._drained is not None:
             await self._drained
-        try:
-            headers = read_headers(request.raw)
-            _check_framing(request, headers)
-            path, query = _target(request.url)
-        except Refused:
-            self._write(UNREADABLE, None)
-            return False
-        if request.complete:
-            body = b"".join(request.parts)
+        known = self._known
+        body: bytes | None
+        if known is not None and known.request is request:
+            headers, path, query = known.headers, known.path, known.query
+            body, request.body = request.body, b""
         else:
-            body = None
-            request.asks = headers.get("expect", "").lower() == "100-continue"
+            try:
+                headers = read_headers(request.raw)
+                _check_framing(request, headers)
+                path, query = _target(request.url)
+            except Refused:
+                self._write(UNREADABLE, None)
+                return False
+            if request.complete:
+                body = b"".join(request.parts)
+                if request.came:
+                    self._misses += 1
+                    self._known = _known_head(request, headers, path, query)
+            else:
+                body = None
+                request.asks = headers.get("expect", "").lower() == "100-continue"
+                await in_task()
         reply = await self._port.pipeline.handle(
             request.method,
             path,
@@ -383,8 +519,8 @@ class CallerConnection(asyncio.Protocol):
         """Answer what was read before, and then say so; what follows could be anything."""
         self._fault = True
         self._requests.append(None)
-        self._woken()
         self._mind_the_flow()
+        self._work()
 
     def _mind_the_flow(self) -> None:
         """Let callers wait who ask faster than they are answered."""
@@ -417,6 +553,7 @@ class CallerConnection(asyncio.Protocol):
         flow = reply.stream
         if flow is None:
             return False
+        await in_task()
         ended = False
 
         async def send(message: MutableMapping[str, Any]) -> None:

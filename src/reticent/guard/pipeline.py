@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from reticent.core import BadAnswer, BadInput, BadPolicy
 from reticent.guard import refusals
 from reticent.guard.activity import Activity
-from reticent.guard.arrival import Disconnected, Receive, media_type, read_body
+from reticent.guard.arrival import Disconnected, Receive, media_type, read_body, whole_body
 from reticent.guard.fingerprints import fingerprints
 from reticent.guard.gates import Gate
 from reticent.guard.metrics import Metrics
@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # an extra of its own
 
 JSON = "application/json"
 LONGEST_RETRY_S = 86_400.0
+_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -164,7 +165,7 @@ class Pipeline:
             if self.tracer is not None:
                 self._trace(self.tracer, passage)
             if passage.admission is not None and passage.admission.granted:
-                await self.limits.release(passage.admission)
+                self.limits.release(passage.admission)
 
     @property
     def all_gates(self) -> list[Gate]:
@@ -189,26 +190,36 @@ class Pipeline:
             raise refusals.unauthenticated()
         passage.caller = caller
         passage.address = self.identity.address_of(passage.headers, passage.address)
-        granted = [
-            gate
-            for gate in gates.by_place.get((caller.tenant, passage.path), ())
-            if caller.may_ask(gate.model, gate.endpoint.sensitivity)
-        ]
+        granted: Sequence[Gate] = gates.by_place.get((caller.tenant, passage.path), ())
+        for gate in granted:
+            if not caller.may_ask(gate.model, gate.endpoint.sensitivity):
+                granted = _granted(granted, caller)
+                break
         if not granted or passage.method != "POST":
             raise refusals.nothing_here()
         if len(granted) == 1:
             passage.gate = granted[0]
         if query:
             raise refusals.unreadable("A query string is not taken here.")
-        body = await read_body(
-            receive, passage.headers, longest=gates.body_bytes, timeout_s=gates.body_timeout_s
-        )
+        most_bytes = gates.body_bytes
+        if isinstance(receive, bytes):  # nearly every request is one piece
+            body = whole_body(receive, passage.headers, longest=most_bytes)
+        else:
+            body = await read_body(
+                receive, passage.headers, longest=most_bytes, timeout_s=gates.body_timeout_s
+            )
         gate = passage.gate = granted[0] if len(granted) == 1 else _named_in(body, granted)
         question = self._question(gate, passage, body)
         passage.question = question
-        await self._admit(passage, gate, caller, question)
+        scopes = gate.scopes(caller, passage.address)
+        admission = self.limits.admit_at_once(scopes, question.cost)
+        if admission is None:
+            admission = await self.limits.admit(scopes, question.cost, sensitive=gate.sensitive)
+        passage.admission = admission
+        if not admission.granted:
+            raise _limited(admission)
         if question.stream:
-            return await self._streamed(passage, gate, question)
+            return await self._streamed(passage, gate, caller, question)
         try:
             request = gate.protocol.write_question(question, gate.interface)
         except BadQuestion as error:  # the server's form cannot carry what the caller's could
@@ -227,7 +238,10 @@ class Pipeline:
         except BadPolicy as error:
             self.tally.fault(error)
             raise refusals.closed("policy does not fit", 0.0) from error
-        await self._keep(passage, gate, "answered", 200)
+        entry = self._entry(passage, gate, caller, question)
+        if gate.durable or not self.journal.take(entry):
+            await self.journal.append(entry, durable=gate.durable)
+        self._kept(passage, entry, question)
         if found:
             await self._keep_found(passage, gate, found)
         if gate.time_grid_s:
@@ -255,22 +269,9 @@ class Pipeline:
             raise refusals.invalid(OUTSIDE) from error
         return question
 
-    async def _admit(
+    async def _streamed(
         self, passage: _Passage, gate: Gate, caller: Caller, question: Question
-    ) -> None:
-        admission = await self.limits.admit(
-            gate.scopes(caller, passage.address), question.cost, sensitive=gate.sensitive
-        )
-        passage.admission = admission
-        if admission.granted:
-            return
-        if admission.reason == "too many rows":
-            raise refusals.batch_too_large()
-        if admission.reason == "store away":
-            raise refusals.closed("store away", admission.retry_after_s)
-        raise refusals.limited(min(admission.retry_after_s, LONGEST_RETRY_S), admission.reason)
-
-    async def _streamed(self, passage: _Passage, gate: Gate, question: Question) -> Reply:
+    ) -> Reply:
         """Return a reply whose pieces go through the policy one by one as they come.
 
         The journal row is written before the first of them: what was begun is never unrecorded.
@@ -281,7 +282,9 @@ class Pipeline:
         except UpstreamError as error:
             raise _no_reply(error) from error
         try:
-            await self._keep(passage, gate, "answered", 200)
+            entry = self._entry(passage, gate, caller, question)
+            await self.journal.append(entry, durable=gate.durable)
+            self._kept(passage, entry, question)
         except BaseException:
             await flow.close()
             raise
@@ -296,7 +299,7 @@ class Pipeline:
             except JournalDown as error:  # what was let go was journalled before
                 self.tally.fault(error)
             if admission is not None:
-                await self.limits.release(admission)
+                self.limits.release(admission)
 
         flow.when_over(done)
         return Reply(200, b"", gate.digest, stream=flow, media_type="text/event-stream")
@@ -326,13 +329,10 @@ class Pipeline:
         digest = gate.digest if gate else ""
         return Reply(refused.status, body, digest, refused.retry_after_s)
 
-    async def _keep(self, passage: _Passage, gate: Gate, outcome: str, status: int) -> None:
-        caller, question = passage.caller, passage.question
-        if caller is None or question is None:  # pragma: no cover  # nobody comes here unnamed
-            raise refusals.unauthenticated()
+    def _entry(self, passage: _Passage, gate: Gate, caller: Caller, question: Question) -> Entry:
+        """Return the journal row of an answer."""
         identity, token = self.who(caller)
-        kept = {"inputs": question.rows} if self.gates.keep_inputs else {}
-        entry = Entry(
+        return Entry(
             time_s=self.wall(),
             kind="query",
             tenant=caller.tenant,
@@ -341,15 +341,17 @@ class Pipeline:
             network=self.network(passage.address),
             model=gate.model,
             rows=question.cost,
-            outcome=outcome,
-            status=status,
+            outcome="answered",
+            status=200,
             policy=gate.digest,
             fingerprints=passage.prints,
-            detail=kept,
+            detail={"inputs": question.rows} if self.gates.keep_inputs else _NOTHING,
         )
-        await self.journal.append(entry, durable=gate.durable)
-        passage.outcome = outcome
-        self.activity.answered(caller.tenant, identity, gate.model, question.cost, entry.time_s)
+
+    def _kept(self, passage: _Passage, entry: Entry, question: Question) -> None:
+        """Note an answer that is in the journal."""
+        passage.outcome = entry.outcome
+        self.activity.answered(entry.tenant, entry.identity, entry.model, entry.rows, entry.time_s)
         if self.watching.on:
             self.watching.see(entry, question.rows)
 
@@ -383,6 +385,18 @@ def _named_in(body: bytes, gates: Sequence[Gate]) -> Gate:
         if gate.model == named:
             return gate
     raise refusals.nothing_here()
+
+
+def _granted(gates: Sequence[Gate], caller: Caller) -> Sequence[Gate]:
+    return [gate for gate in gates if caller.may_ask(gate.model, gate.endpoint.sensitivity)]
+
+
+def _limited(admission: Admission) -> Refused:
+    if admission.reason == "too many rows":
+        return refusals.batch_too_large()
+    if admission.reason == "store away":
+        return refusals.closed("store away", admission.retry_after_s)
+    return refusals.limited(min(admission.retry_after_s, LONGEST_RETRY_S), admission.reason)
 
 
 def _no_reply(error: UpstreamError) -> Refused:

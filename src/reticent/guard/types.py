@@ -28,9 +28,8 @@ class Caller:
 
     def may_ask(self, model: str, sensitivity: str = "") -> bool:
         """Return whether this caller was granted a model, by name, by class or with all."""
-        return (
-            model in self.models or EVERY_MODEL in self.models or f"@{sensitivity}" in self.models
-        )
+        models = self.models
+        return model in models or EVERY_MODEL in models or f"@{sensitivity}" in models
 
 
 class Authenticator(Protocol):
@@ -115,7 +114,11 @@ class Limits(Protocol):
         """
         ...
 
-    async def release(self, admission: Admission) -> None:
+    def admit_at_once(self, scopes: Sequence[Scope], rows: int) -> Admission | None:
+        """Do what `admit` does if nobody has to be asked; None, and nothing booked, if so."""
+        ...
+
+    def release(self, admission: Admission) -> None:
         """Say that a request is over; only concurrency comes back."""
         ...
 
@@ -172,6 +175,13 @@ class Journal(Protocol):
         """Keep an entry; with `durable`, return only when it is on disk.
 
         Raises: JournalDown when it cannot be kept; the guard then answers nobody.
+        """
+        ...
+
+    def take(self, entry: Entry) -> bool:
+        """Do what `append` does for an entry that is not durable; False if there is no room now.
+
+        Raises: JournalDown, likewise.
         """
         ...
 

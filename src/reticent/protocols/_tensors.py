@@ -1,6 +1,7 @@
 """Tensors of the Open Inference Protocol: from JSON to rows, and back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from math import prod
@@ -23,6 +24,7 @@ _WHOLE_RANGES: Mapping[str, tuple[int, int]] = {
 _FLOATS = {"FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
 FEW_CELLS = 200
 CHECKED = "checked"  # in `Question.details`: rows that can be written as they are
+FORM = "form"  # in `Question.details`: the `PlainForm` of the question
 _PLAIN = {"name", "shape", "datatype", "data"}
 _FLOAT = {float}
 _NUMBERS = {int, float}
@@ -71,12 +73,42 @@ def check_tensor(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def plain_rows(
-    body: dict[str, Any], interface: Interface
-) -> tuple[list[list[float]], dict[str, Any]] | None:
-    """Return what nearly every question is: few rows of doubles in one tensor, and nothing else.
+@dataclass(slots=True, eq=False)
+class PlainForm:
+    """What a question of few rows of doubles in one tensor says, but for the doubles.
 
-    None leaves the question to all the checks; what is returned here would pass them.
+    Attributes:
+        interface: of the model that was asked.
+        name, datatype: the tensor's.
+        rows, width: its shape.
+        asking: what stands around the doubles as the server is asked; None before the first time.
+        telling: and around the scores as the caller is told, by their shape.
+    """
+
+    interface: Interface
+    name: str
+    datatype: str
+    rows: int
+    width: int
+    asking: tuple[bytes, bytes] | None = None
+    telling: dict[tuple[int, int], tuple[bytes, bytes]] = field(default_factory=dict)
+
+    def question(self, cells: list[Any]) -> Question | None:
+        """Return the question; None to leave it to all the checks."""
+        if len(cells) != self.rows * self.width:
+            return None
+        few = _few(cells, self.datatype)
+        if few is None:
+            return None
+        rows = [few] if self.rows == 1 else _cut(few, self.width)
+        details = {"input": self.name, "datatype": self.datatype, CHECKED: rows, FORM: self}
+        return Question(rows=rows, cost=self.rows, details=details)
+
+
+def plain_form(body: dict[str, Any], interface: Interface) -> PlainForm | None:
+    """Return the form of what nearly every question is: few rows in one tensor, and nothing else.
+
+    None leaves the question to all the checks; a question made of the form would pass them.
     """
     inputs = body["inputs"]
     if len(body) != 1 or type(inputs) is not list or len(inputs) != 1:
@@ -84,15 +116,15 @@ def plain_rows(
     tensor = inputs[0]
     if type(tensor) is not dict or tensor.keys() != _PLAIN:
         return None
-    name, shape, cells = tensor["name"], tensor["shape"], tensor["data"]
-    if type(name) is not str or type(shape) is not list or type(cells) is not list:
+    name, shape, datatype = tensor["name"], tensor["shape"], tensor["datatype"]
+    if type(name) is not str or type(shape) is not list or type(tensor["data"]) is not list:
         return None
     if len(name) > 128:  # before it is remembered
         return None
     if len(shape) != 2 or len(interface.row_shape) > 1 or not _is_safe(name):
         return None
     n, width = shape
-    if type(n) is not int or type(width) is not int or n < 1 or n * width != len(cells):
+    if type(n) is not int or type(width) is not int or n < 1 or width < 1:
         return None
     wanted = len(interface.columns) or sum(interface.row_shape)
     settings = interface.settings
@@ -100,12 +132,7 @@ def plain_rows(
         settings and ("input" in settings or "datatype" in settings)
     ):
         return None
-    datatype = tensor["datatype"]
-    few = _few(cells, datatype)
-    if few is None:
-        return None
-    rows = [few] if n == 1 else _cut(few, width)
-    return rows, {"input": name, "datatype": datatype, CHECKED: rows}
+    return PlainForm(interface, name, datatype, n, width) if type(datatype) is str else None
 
 
 @lru_cache(maxsize=1024)
@@ -182,6 +209,11 @@ def _cut(cells: list[float], width: int) -> list[list[float]]:
     return [cells[i : i + width] for i in range(0, len(cells), width)]
 
 
+def few_of(rows: Sequence[list[float]]) -> list[float]:
+    """Return the cells of checked rows."""
+    return rows[0] if len(rows) == 1 else list(chain.from_iterable(rows))
+
+
 def _few_out(rows: Any, datatype: str) -> list[float] | None:
     """Return rows as `_few` does."""
     if type(rows) is not list or not rows or set(map(type, rows)) != {list}:
@@ -238,7 +270,7 @@ def as_tensor(question: Question, interface: Interface) -> dict[str, Any]:
     datatype = interface.settings.get("datatype") or question.details.get("datatype")
     rows = question.rows
     if rows is question.details.get(CHECKED):  # as read, and not been touched since
-        few: list[float] | None = rows[0] if len(rows) == 1 else list(chain.from_iterable(rows))
+        few: list[float] | None = few_of(rows)
     else:
         few = _few_out(rows, datatype or "FP64")
     if few is not None:
@@ -319,17 +351,23 @@ def few_scores(output: Any, n: int, interface: Interface) -> list[list[float]] |
     if output is None:
         return None
     data, shape = output.get("data"), output.get("shape")
-    if type(data) is not list or not 0 < len(data) <= FEW or set(map(type, data)) != _FLOAT:
+    if type(data) is not list or not data:
         return None
     k = len(data) // n
     if (
         type(shape) is not list
         or shape != [n, k]
         or set(map(type, shape)) != {int}
-        or n * k != len(data)
         or (interface.classes and k != len(interface.classes))
         or interface.settings.get("scores") == "second"
     ):
+        return None
+    return few_in_rows(data, n, k)
+
+
+def few_in_rows(data: list[Any], n: int, k: int) -> list[list[float]] | None:
+    """Return few plain numbers as n rows of k; None for anything else."""
+    if len(data) != n * k or not 0 < len(data) <= FEW or set(map(type, data)) != _FLOAT:
         return None
     return [data] if n == 1 else _cut(data, k)
 

@@ -114,8 +114,8 @@ def test_slots_come_back_once():
         first = await limits.admit([scope], 1, sensitive=True)
         assert (await limits.admit([scope], 1, sensitive=True)).granted
         assert (await limits.admit([scope], 1, sensitive=True)).reason == "concurrent"
-        await limits.release(first)
-        await limits.release(first)
+        limits.release(first)
+        limits.release(first)
         assert (await limits.admit([scope], 1, sensitive=True)).granted
         assert not (await limits.admit([scope], 1, sensitive=True)).granted
         assert (await limits.spent("a"))["concurrent"] == 2

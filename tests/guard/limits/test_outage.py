@@ -165,7 +165,7 @@ def test_slots_of_an_outage(store, tmp_path):
             held = [await limits.admit([scope], 1, sensitive=False) for _ in range(3)]
             assert [one.granted for one in held] == [True, True, False]
             assert held[-1].reason == "concurrent"
-            await limits.release(held[0])
+            limits.release(held[0])
             assert (await limits.admit([scope], 1, sensitive=False)).granted
 
     asyncio.run(story())

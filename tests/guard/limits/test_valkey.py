@@ -104,8 +104,8 @@ def test_the_script_decides_as_the_memory_does(server, scopes, steps):
                 if what == "release":
                     if open_ones:
                         one, other = open_ones.pop(number % len(open_ones))
-                        await store.release(one)
-                        await memory.release(other)
+                        store.release(one)
+                        memory.release(other)
                     continue
                 asked = [scopes[i] for i in sorted(chosen)]
                 one = await store.admit(asked, number, sensitive=True)
@@ -208,7 +208,7 @@ def test_many_admissions_share_few_round_trips(client, server):
                 for _ in range(10):
                     admission = await limits.admit(scopes, 1, sensitive=True)
                     assert admission.granted
-                    await limits.release(admission)
+                    limits.release(admission)
 
             await asyncio.gather(*[ask() for _ in range(64)])
 
@@ -292,7 +292,7 @@ def test_slots_are_renewed_under_load_too(client, server):
 
             await asyncio.gather(*[load() for _ in range(8)])
             assert not (await limits.admit(slots, 1, sensitive=True)).granted
-            await limits.release(held)
+            limits.release(held)
             assert (await limits.admit(slots, 1, sensitive=True)).granted
 
     asyncio.run(story())

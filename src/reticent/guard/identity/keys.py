@@ -12,6 +12,7 @@ from reticent.guard.mac import Mac
 from reticent.guard.types import Caller, Entry, Journal
 
 _LOG = logging.getLogger(__name__)
+_MOST_SEEN = 1_024
 
 #: How often the store is looked at: a revoked key is refused after this and the time to read.
 POLL_S = 1.0
@@ -27,6 +28,9 @@ class KeyRing:
     hash is HMAC-SHA-256 under a pepper that callers do not know, so whoever sends keys and
     measures cannot choose nor predict hashes, and learns nothing of how near a key was: a
     dictionary compares whole hashes, and no part of a stored hash follows from part of its key.
+    Keys that were found good are remembered with their hashes while nothing changes in the store:
+    whoever asks again is looked up by the hash all the same, but it is not worked out anew. That
+    dictionary compares whole keys, after hashes of Python's own, keyed for each process.
 
     Args:
         database: where the keys are.
@@ -41,6 +45,7 @@ class KeyRing:
         self._clock = clock
         self._version: object = None
         self._callers: dict[bytes, tuple[float, Caller]] = {}
+        self._seen: dict[str, bytes] = {}  # good keys -> their hashes, until the store changes
         self._good_until_s = float("-inf")
         self.refresh()
 
@@ -48,9 +53,15 @@ class KeyRing:
         """Return whom a key stands for; None if it stands for nobody, or not any more."""
         if len(text) != LENGTH or not text.isascii() or now_s > self._good_until_s:
             return None
-        found = self._callers.get(self._mac.digest(text.encode("ascii")))
+        seen = self._seen.get(text)
+        hashed = self._mac.digest(text.encode("ascii")) if seen is None else seen
+        found = self._callers.get(hashed)
         if found is None or now_s >= found[0]:
             return None
+        if seen is None:
+            if len(self._seen) >= _MOST_SEEN:
+                self._seen.clear()
+            self._seen[text] = hashed
         return found[1]
 
     def refresh(self) -> bool:
@@ -67,6 +78,7 @@ class KeyRing:
             with self._database.reading() as execute:
                 records = KeyTable(execute).all()
             self._callers = self._living(records, started_s)
+            self._seen = {}
             self._version = version
         self._good_until_s = started_s + UNSEEN_S
         return changed
@@ -88,6 +100,7 @@ class KeyRing:
     def close(self) -> None:
         """Forget the keys and let go of the store."""
         self._callers = {}
+        self._seen = {}
         self._good_until_s = float("-inf")
         self._database.close()
 

@@ -134,6 +134,21 @@ class ChainedJournal:
             self._wake_up()
         await kept
 
+    def take(self, entry: Entry) -> bool:
+        """Keep an entry without a promise of durability; return False if there is no room now.
+
+        Raises: JournalDown when it cannot be kept.
+        """
+        if self._down:
+            raise JournalDown(self._down)
+        waiting = self._waiting
+        if len(waiting) >= self._most_waiting:
+            return False
+        waiting.append((entry, None))
+        if self._state == _IDLE or len(waiting) == self._most_rows:
+            self._wake_up()
+        return True
+
     async def close(self) -> None:
         """Write all that is waiting, sign a checkpoint, and stop.
 

@@ -107,6 +107,15 @@ class MemoryLimits:
                 return Admission(granted=False, retry_after_s=NO_STORE_RETRY_S, reason="store away")
         return admission
 
+    def admit_at_once(self, scopes: Sequence[Scope], rows: int) -> Admission | None:
+        """Do what `admit` does if the file need not be asked; None, and nothing booked, if it must.
+
+        Raises: ValueError for less than one row.
+        """
+        if rows < 1:
+            raise ValueError(f"{rows} rows asked; it must be 1 or more.")
+        return self._decide(scopes, rows, int(self._clock() * US_PER_S))
+
     def _decide(self, scopes: Sequence[Scope], rows: int, now_us: int) -> Admission | None:
         """Return the answer, or None if the file must be asked first. No await in here."""
         kept = self._kept
@@ -247,7 +256,7 @@ class MemoryLimits:
         rows = ((key, one.keep_until_us(), one.as_text(leased=False)) for key, one in ones.items())
         await self._shelf.put([row for row in rows if row[1] > now_us])
 
-    async def release(self, admission: Admission) -> None:
+    def release(self, admission: Admission) -> None:
         """Say that a request is over; only concurrency comes back."""
         if isinstance(admission.ticket, Ticket):
             give_back(admission.ticket)

@@ -225,7 +225,11 @@ class SharedLimits:
             if self._exchange.busy:
                 self._wake()
 
-    async def release(self, admission: Admission) -> None:
+    def admit_at_once(self, scopes: Sequence[Scope], rows: int) -> Admission | None:
+        """Return None: the store must be asked."""
+        return None
+
+    def release(self, admission: Admission) -> None:
         """Say that a request is over; only concurrency comes back."""
         if isinstance(admission.ticket, Slots):
             self._exchange.give_up(admission.ticket)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import cast, final
 
+from reticent.guard.turns import Wait
 from reticent.guard.upstream.errors import UpstreamBad, UpstreamDown, UpstreamError, UpstreamSlow
 from reticent.guard.upstream.reply import ReplyReader
 
@@ -42,7 +43,7 @@ class Connection(asyncio.Protocol):
         "_timer",
         "_timer_s",
         "_transport",
-        "_waiter",
+        "_wait",
         "_whole",
         "carrying",
         "idle_since_s",
@@ -60,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._timer_s = 0.0
         self._deadline_s = 0.0
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._wait = Wait(self._loop)
         self._whole = True
         self.carrying = False
         self.idle_since_s = 0.0
@@ -68,43 +69,43 @@ class Connection(asyncio.Protocol):
         self.reader = reader
         self.used = 0
 
-    def ask(self, request: bytes, deadline_s: float, *, whole: bool) -> "asyncio.Future[None]":
-        """Send a request; the future is done when the reply is there.
+    def ask(self, request: bytes, deadline_s: float, *, whole: bool) -> Wait:
+        """Send a request; the wait is over when the reply is there.
 
         Args:
             request: all its bytes.
             deadline_s: when to give up, on the event loop's clock.
             whole: wait for all of the reply, or for its head alone.
 
-        Returns: a future that ends with None or with an `UpstreamError`; after an error, or when
-            it is cancelled, the owner must `abort`.
+        Returns: a wait that may end with an `UpstreamError`; after an error, or when it is
+            cancelled, the owner must `abort`.
         """
         self.reader.start()
         self._whole = whole
         self.carrying = True
-        waiter = self._wait(deadline_s)
+        wait = self._until(deadline_s)
         if self._transport is None or self.lost:
             self._fail(self._gone())
         else:
             self._transport.write(request)
-        return waiter
+        return wait
 
-    def more(self, deadline_s: float) -> "asyncio.Future[None]":
+    def more(self, deadline_s: float) -> Wait:
         """Wait until the reader holds a piece of the body, or the reply is complete."""
-        waiter = self._wait(deadline_s)
+        wait = self._until(deadline_s)
         if self.reader.complete or self.reader.held_bytes:
-            self._end(None)
+            self._wait.end()
         elif self._error is not None:
-            self._end(self._error)
+            self._wait.end(self._error)
         elif self._paused and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
-        return waiter
+        return wait
 
     def abort(self) -> None:
         """End the connection at once; the server sees that nobody waits any more."""
         self.carrying = False
-        self._end(None)
+        self._wait.end()
         if self._transport is not None and not self.lost:
             self._transport.abort()
 
@@ -147,13 +148,13 @@ class Connection(asyncio.Protocol):
             # A server that answers before it has all of the request is not fit for the next one.
             if self._transport is not None and self._transport.get_write_buffer_size():
                 reader.reusable = False
-            self._end(None)
+            self._wait.end()  # last: whoever waits goes on at once, maybe with this connection
         elif not self._whole and reader.headed:
-            self._end(None)
             if reader.held_bytes > _MOST_HELD_BYTES and not self._paused:
                 self._paused = True
                 if self._transport is not None:
                     self._transport.pause_reading()
+            self._wait.end()  # last: whoever waits goes on at once
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that it is gone."""
@@ -172,14 +173,14 @@ class Connection(asyncio.Protocol):
             return UpstreamDown("the model server closed the connection without a reply.")
         return UpstreamDown("the model server closed the connection within a reply.")
 
-    def _wait(self, deadline_s: float) -> "asyncio.Future[None]":
-        self._waiter = waiter = self._loop.create_future()
+    def _until(self, deadline_s: float) -> Wait:
+        self._wait.begin()
         self._deadline_s = deadline_s
         # One timer for many requests, which finds out late that it was not needed: deadlines
         # mostly grow, and making and cancelling one for each costs more than all else here.
         if self._timer is None or deadline_s < self._timer_s:
             self._set_timer(deadline_s)
-        return waiter
+        return self._wait
 
     def _set_timer(self, deadline_s: float) -> None:
         if self._timer is not None:
@@ -189,7 +190,7 @@ class Connection(asyncio.Protocol):
 
     def _ring(self) -> None:
         self._timer = None
-        if self._waiter is None:
+        if self._wait.over:
             return
         if self._loop.time() >= self._deadline_s:
             self._fail(UpstreamSlow("the model server did not answer in time."))
@@ -198,13 +199,5 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, error: UpstreamError) -> None:
         self._error = error
-        self._end(error)
+        self._wait.end(error)
         self.abort()
-
-    def _end(self, error: UpstreamError | None) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            if error is None:
-                waiter.set_result(None)
-            else:
-                waiter.set_exception(error)

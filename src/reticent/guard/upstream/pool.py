@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import final
 
+from reticent.guard.turns import in_task
 from reticent.guard.upstream.connection import Connection
 from reticent.guard.upstream.errors import UpstreamBusy, UpstreamDown
 
@@ -112,6 +113,7 @@ class ConnectionPool:
 
     async def _made(self, deadline_s: float) -> Connection:
         try:
+            await in_task()
             connection = await self._connect(deadline_s)
         except BaseException:
             self._hand_on_place()

@@ -4,7 +4,8 @@ llhttp (through httptools) reads the grammar, and is strict: both a length and c
 folded headers and bare line feeds are errors there. What it leaves open is decided here.
 """
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from typing import final
 
 import httptools
@@ -14,6 +15,42 @@ from reticent.guard.upstream.errors import UpstreamBad
 _END = b"\r\n\r\n"
 _IDENTITY = (b"", b"identity")
 _FRAMING = 8  # bytes on the wire per byte of body; a chunk of one byte takes six
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECASE)
+_MOST_KNOWN_BYTES = 4_096  # of a head that is remembered
+_MOST_DIGITS = 9
+
+
+@final
+class _KnownHead:
+    """The head of a reply that was read and taken, but for its length: the next may be alike.
+
+    llhttp comes to the same end with the same bytes, so what a kept connection repeats need not be
+    read again.
+    """
+
+    __slots__ = ("_end", "_start", "head_bytes", "headers", "media_type", "status")
+
+    def __init__(
+        self, start: bytes, end: bytes, status: int, media_type: str, headers: Mapping[str, str]
+    ) -> None:
+        self._start = start
+        self._end = end
+        self.head_bytes = len(start) + _MOST_DIGITS + len(end)
+        self.status = status
+        self.media_type = media_type
+        self.headers = headers
+
+    def body_in(self, data: bytes) -> bytes | None:
+        """Return the body of a reply, if that and this head is all that there is."""
+        if not data.startswith(self._start):
+            return None
+        at = len(self._start)
+        ends = data.find(b"\r", at, at + _MOST_DIGITS + 1)
+        digits = data[at:ends]
+        if ends < 0 or not digits.isdigit() or not data.startswith(self._end, ends):
+            return None
+        body = data[ends + len(self._end) :]
+        return body if len(body) == int(digits) else None
 
 
 @final
@@ -39,6 +76,7 @@ class ReplyReader:
         "_head",
         "_head_bytes",
         "_keep",
+        "_known",
         "_left",
         "_max_header_bytes",
         "_max_reply_bytes",
@@ -62,24 +100,27 @@ class ReplyReader:
         self._max_reply_bytes = max_reply_bytes
         self._keep = frozenset(name.encode("ascii") for name in keep)
         self._parser = httptools.HttpResponseParser(self)
+        self._known: _KnownHead | None = None
+        self._body: list[bytes] = []
         self.start()
+        self._start_reading()
 
     def start(self) -> None:
         """Get ready for the next reply."""
+        self._body.clear()
+        self.begun = self.complete = self.headed = self.reusable = False
+        self.fault = ""
+
+    def _start_reading(self) -> None:
+        """Get ready for a reply that has to be read."""
         self._head = bytearray()
         self._head_bytes = 0
         self._framed_bytes = 0
         self._total_bytes = 0
         self._saw: set[bytes] = set()
         self._left = -1  # body bytes still to come; -1 for chunks
-        self._body: list[bytes] = []
-        self.begun = False
-        self.complete = False
-        self.fault = ""
-        self.headed = False
-        self.headers: dict[str, str] = {}
+        self.headers: Mapping[str, str] = {}
         self.media_type = ""
-        self.reusable = False
         self.status = 0
 
     def feed(self, data: bytes) -> None:
@@ -87,7 +128,49 @@ class ReplyReader:
 
         Raises: UpstreamBad; the connection is of no further use then.
         """
+        if self.begun:
+            self._read(data)
+            return
         self.begun = True
+        known = self._known
+        body = None if known is None else known.body_in(data)
+        if known is not None and body is not None and len(body) <= self._max_reply_bytes:
+            self.status, self.media_type = known.status, known.media_type
+            self.headers = known.headers
+            self._body.append(body)
+            self.headed = self.complete = self.reusable = True
+            return
+        self._start_reading()
+        self._read(data)
+        if self.complete and self.reusable:
+            self._known = self._known_head(data)
+
+    def _known_head(self, data: bytes) -> _KnownHead | None:
+        """Return what the next reply may repeat; None if this one is not of the usual kind."""
+        head = data[: self._head_bytes]
+        found = _LENGTH.findall(head)
+        place = _LENGTH.search(head)
+        if (
+            place is None
+            or len(found) != 1
+            or not 200 <= self.status < 300
+            or self.status == 204
+            or b"transfer-encoding" in self._saw
+            or head[: place.start(1)].count(_END)  # of an interim reply
+            or len(head) > _MOST_KNOWN_BYTES
+            or len(data) - len(head) != int(found[0])
+        ):
+            return None
+        known = _KnownHead(
+            head[: place.start(1)],
+            head[place.end(1) :],
+            self.status,
+            self.media_type,
+            self.headers,
+        )
+        return known if known.head_bytes <= self._max_header_bytes else None
+
+    def _read(self, data: bytes) -> None:
         while not self.headed:
             if self._head:
                 self._head += data
@@ -121,8 +204,9 @@ class ReplyReader:
     def take(self) -> bytes:
         """Return the part of the body that came since the last call."""
         body = self._body
-        self._body = []
-        return body[0] if len(body) == 1 else b"".join(body)
+        taken = body[0] if len(body) == 1 else b"".join(body)
+        body.clear()
+        return taken
 
     @property
     def held_bytes(self) -> int:
@@ -166,7 +250,7 @@ class ReplyReader:
                 self.fault = "a reply is compressed, though that was not asked for."
         elif name in self._keep:
             self._once(name)
-            self.headers[name.decode("ascii")] = value.decode("latin-1")
+            self.headers = {**self.headers, name.decode("ascii"): value.decode("latin-1")}
 
     def _once(self, name: bytes) -> None:
         if name in self._saw:
