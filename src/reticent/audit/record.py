@@ -133,7 +133,7 @@ class ModelEntry(_Part):
     name: str
     owner: str
     kind: str
-    task: Literal["classification", "regression"]
+    task: Literal["classification", "regression", "embedding"]
     digest: str
     classes: list[str] = Field(default_factory=list)
     train_score: float | None = None

@@ -168,7 +168,7 @@ def grade_texts(
         p_value=mcnemar_p(read, by_rival[best]).one_sided if len(read) else None,
         reach=paired_reach(read, by_rival[best]),
         content=content if content.lower is not None and content.lower > 0 else None,
-        arrays={"read": read, "exact": exact},
+        arrays={"read": read, "exact": exact, "read_by_rival": by_rival[best]},
     )
 
 

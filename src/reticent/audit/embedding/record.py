@@ -1,0 +1,192 @@
+"""Put an audit of vectors into the same record as every other audit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reticent.attacks import Attack, settings_of
+from reticent.audit.embedding.experiment import EmbeddingExperiment
+from reticent.audit.embedding.utility import recall_at_k
+from reticent.audit.grade.base import Graded
+from reticent.audit.pieces import Measured, Piece, plain
+from reticent.audit.plan import Plan, Task
+from reticent.audit.record import (
+    Cell,
+    Control,
+    DataEntry,
+    ModelEntry,
+    NotRun,
+    PolicyEntry,
+    Record,
+    RunEntry,
+)
+from reticent.audit.show import figure_of, figure_or_none
+from reticent.audit.store import key_of
+from reticent.audit.summary import statement
+from reticent.audit.verdict import decide, overall
+from reticent.core import Channel, as_texts
+
+NEIGHBOURS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is said of the model, the data and the policies before anything is measured."""
+
+    model: ModelEntry
+    data: DataEntry
+    policies: list[PolicyEntry]
+
+
+def known_of(experiment: EmbeddingExperiment) -> Known:
+    """Return what can be said before the first attack; asks the embedder about every text."""
+    return Known(
+        model=ModelEntry(
+            name=experiment.target.name,
+            owner=experiment.owner,
+            kind=experiment.kind,
+            task="embedding",
+            digest=experiment.model_digest,
+        ),
+        data=DataEntry(
+            digest=experiment.data_digest,
+            n_members=len(experiment.texts),
+            n_non_members=0,
+            n_auxiliary=len(experiment.own),
+            columns=["text"],
+            sensitive={},
+            target="the text behind a vector",
+            warnings=[*experiment.warnings, *_preconditions(experiment)],
+        ),
+        policies=_policies(experiment),
+    )
+
+
+def _preconditions(experiment: EmbeddingExperiment) -> list[str]:
+    found: list[str] = []
+    if not experiment.own:
+        found.append(
+            "The adversary has no texts of its own, so that attacks that learn from some were not "
+            "run; a public corpus of the same kind makes it stronger."
+        )
+    if not experiment.template:
+        found.append("No template is declared: an adversary who knows one finds whole records.")
+    if experiment.query_budget is None:
+        found.append("No query budget is declared: an adversary may ask as often as it likes.")
+    return found
+
+
+def _policies(experiment: EmbeddingExperiment) -> list[PolicyEntry]:
+    """Return every policy with what searches under it still find."""
+    queries, corpus = as_texts(experiment.texts), as_texts(experiment.own or experiment.texts)
+    entries = []
+    for name, policy in experiment.policies.items():
+        figures = []
+        if Channel.EMBEDDING & policy.exposes(Channel.EMBEDDING):
+            bare, guarded = [], []
+            for x in (queries, corpus):
+                raw = experiment.target.answer(x)
+                after = policy.apply(raw, x, secret=experiment.secret)
+                bare.append(np.asarray(raw.embeddings))
+                guarded.append(np.asarray(after.embeddings))
+            figures = [
+                figure_of(
+                    recall_at_k(
+                        (bare[0], bare[1]),
+                        (guarded[0], guarded[1]),
+                        k=min(NEIGHBOURS, len(corpus)),
+                        confidence=experiment.confidence,
+                        rng=np.random.default_rng([experiment.seed, 7]),
+                    )
+                )
+            ]
+        entries.append(
+            PolicyEntry(name=name, digest=policy.digest, defences=policy.to_list(), utility=figures)
+        )
+    return entries
+
+
+def measured_of(
+    experiment: EmbeddingExperiment,
+    attack: Attack,
+    task: Task,
+    graded: Graded,
+    *,
+    queries: int,
+    notes: Mapping[str, Any],
+    cpu_s: float,
+) -> Measured:
+    """Return an outcome as plain data; claimed texts are no part of it."""
+    extra = [*graded.figures, *([graded.content] if graded.content else [])]
+    return Measured(
+        cell=Cell(
+            id=task.id,
+            attack=task.attack,
+            family=task.family.value,
+            access=task.level,
+            seen=task.seen.value,
+            policy=task.policy,
+            declared=task.declared,
+            primary=figure_of(graded.primary),
+            gain=figure_or_none(graded.gain),
+            baseline=figure_or_none(graded.baseline),
+            figures=[figure_of(f) for f in extra],
+            p_value=graded.p_value,
+            tolerance=experiment.tolerance,
+            tier="E?",
+            verdict="inconclusive",
+            why="",
+            queries=queries,
+            settings=plain(settings_of(attack)),
+            notes=plain(dict(notes)),
+            source=attack.source,
+        ),
+        content=figure_or_none(graded.content),
+        reach=graded.reach,
+        cpu_s=cpu_s,
+    )
+
+
+def record_of(
+    experiment: EmbeddingExperiment,
+    plan: Plan,
+    pieces: Mapping[str, Piece],
+    controls: Sequence[Control],
+    not_run: Sequence[NotRun],
+    known: Known,
+    *,
+    run: RunEntry,
+) -> Record:
+    """Return the record of what has been measured so far."""
+    done = {t.id: pieces[t.id] for t in plan.tasks if t.id in pieces}
+    cells = decide(
+        [piece.measured for piece in done.values()],
+        planned=plan.tasks,
+        confidence=experiment.confidence,
+        ppv_declared=experiment.ppv_declared,
+    )
+    listed = sorted(not_run, key=lambda n: (n.kind, n.what))
+    whole = overall(
+        cells, controls, failed=[n for n in listed if n.kind == "failed"], complete=run.complete
+    )
+    body = Record(
+        config_digest=experiment.config_digest or key_of(experiment=experiment.digest),
+        config_path=experiment.config_path,
+        seed=experiment.seed,
+        confidence=experiment.confidence,
+        tolerance=experiment.tolerance,
+        model=known.model,
+        data=known.data,
+        policies=known.policies,
+        cells=cells,
+        controls=list(controls),
+        not_run=listed,
+        tier=whole.tier,
+        verdict=whole.verdict,
+        exit_code=whole.exit_code,
+        statement="",
+        run=run,
+    )
+    return body.model_copy(update={"statement": statement(body)})

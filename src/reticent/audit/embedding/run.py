@@ -1,0 +1,341 @@
+"""Run an audit of vectors, from plan to record."""
+
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+
+from reticent.access import Access
+from reticent.attacks import Attack, attack_types
+from reticent.attacks.embedding.nearest import NearestText
+from reticent.audit.embedding.controls import ROLLED, ROLLED_RIVAL, controls, rolled
+from reticent.audit.embedding.experiment import EmbeddingExperiment, check_experiment
+from reticent.audit.embedding.grade import grade_texts, prior_text, tokens
+from reticent.audit.embedding.record import Known, known_of, measured_of, record_of
+from reticent.audit.pieces import Piece, find, keep, piece_key
+from reticent.audit.plan import Plan, Task
+from reticent.audit.record import Control, NotRun, Record, RunEntry
+from reticent.audit.save import save, sealed
+from reticent.audit.store import Store
+from reticent.core import (
+    Answer,
+    BadAnswer,
+    BadInput,
+    BudgetSpent,
+    Candidates,
+    Channel,
+    Family,
+    NotEnoughKnowledge,
+    NotExposed,
+    ReticentError,
+    Seen,
+    TextReconstructionClaim,
+    as_texts,
+)
+from reticent.core.events import Listener, Progress, silent
+from reticent.ledger import QueryLedger
+from reticent.targets.kept_vectors import KeptVectors
+
+BASELINE = NearestText.name  # every cell is held against it, so it is no cell of its own
+
+
+def embedding_shelf() -> dict[str, Attack]:
+    """Return every attack on vectors on the shelf, with its default settings."""
+    return {
+        name: kind() for name, kind in attack_types().items() if kind.family is Family.EMBEDDING
+    }
+
+
+@dataclass(slots=True)
+class _Progressed:
+    """What has been measured so far; survives an interruption."""
+
+    pieces: dict[str, Piece] = field(default_factory=dict)
+    controls: list[Control] = field(default_factory=list)
+    not_run: list[NotRun] = field(default_factory=list)
+    reused: int = 0
+
+
+def run_embedding_audit(
+    experiment: EmbeddingExperiment,
+    *,
+    out: Path | None,
+    now: Callable[[], datetime],
+    resume: bool = False,
+    only: Sequence[str] = (),
+    shelf: Mapping[str, Attack] | None = None,
+    listen: Listener = silent,
+) -> Record:
+    """Measure everything that the experiment allows and return the record.
+
+    Args:
+        experiment: what is audited.
+        out: folder for `record.json` and, under `work/`, for finished pieces; None to keep
+            nothing. Claimed texts are never written.
+        now: tells the time.
+        resume: take finished pieces over from `out/work/`.
+        only: attacks to run; empty for those that the experiment chose.
+        shelf: attacks with their settings; default: every installed one.
+        listen: hears how far the work has come.
+
+    Raises: BadInput, BadAnswer and the like; KeyboardInterrupt. What was measured before is in
+        `out/record.json` then, marked incomplete, and `resume=True` goes on from there.
+    """
+    started, clock, cpu = now(), time.perf_counter(), time.process_time()
+    check_experiment(experiment)
+    # Every policy and attack asks much the same texts; the model answers each once.
+    experiment = replace(experiment, target=KeptVectors(experiment.target))
+    shelf = embedding_shelf() if shelf is None else shelf
+    plan = draw_up(experiment, shelf, only=only)
+    store = Store(None if out is None else out / "work")
+    if out is not None and not resume:
+        _forget(store)
+    so_far = _Progressed(not_run=list(plan.not_run))
+    complete = False
+    known = known_of(experiment)  # a model that does not work shows at once
+
+    def record() -> Record:
+        return record_of(
+            experiment,
+            plan,
+            so_far.pieces,
+            so_far.controls,
+            so_far.not_run,
+            known,
+            run=RunEntry(
+                started_at=started.isoformat(),
+                finished_at=now().isoformat(),
+                complete=complete,
+                reticent_version=_version(),
+                python_version=platform.python_version(),
+                cpu_s=round(time.process_time() - cpu, 3),
+                wall_s=round(time.perf_counter() - clock, 3),
+                cpu_s_by_cell={
+                    name: round(piece.measured.cpu_s, 4) for name, piece in so_far.pieces.items()
+                },
+                reused=so_far.reused,
+            ),
+        )
+
+    try:
+        _measure(experiment, plan, shelf, so_far, known, store=store, listen=listen)
+        complete = True
+    except BaseException:
+        if out is not None and so_far.pieces:
+            save(record(), out / "record.json")
+        raise
+    result = sealed(record())
+    if out is not None:
+        save(result, out / "record.json")
+    return result
+
+
+def draw_up(
+    experiment: EmbeddingExperiment, shelf: Mapping[str, Attack], *, only: Iterable[str] = ()
+) -> Plan:
+    """Return a task for every attack through every policy that lets vectors out.
+
+    Raises: BadInput for an attack that is not on the shelf.
+    """
+    asked = list(only) or [a for a in experiment.attacks if a != "all"] or list(shelf)
+    for name in [*asked, *experiment.exclude]:
+        if name not in shelf:
+            raise BadInput(
+                f"There is no attack {name!r} on vectors; the shelf holds {sorted(shelf)}.",
+                way_out="See `reticent attacks`.",
+            )
+    tasks: list[Task] = []
+    skipped: list[NotRun] = []
+    for name in shelf:
+        if name not in asked or name in experiment.exclude:
+            skipped.append(NotRun(what=name, why="Not chosen for this audit.", kind="not chosen"))
+            continue
+        if name == BASELINE:
+            why = "It is what every other attack is held against."
+            skipped.append(NotRun(what=name, why=why, kind="not chosen"))
+            continue
+        for policy, chain in experiment.policies.items():
+            if not Channel.EMBEDDING & chain.exposes(Channel.EMBEDDING):
+                why = f"Policy {policy!r} withholds vectors."
+                skipped.append(NotRun(what=f"{name} under {policy}", why=why, kind="not exposed"))
+                continue
+            tasks.append(
+                Task(
+                    attack=name,
+                    family=Family.EMBEDDING,
+                    level="embedding",
+                    policy=policy,
+                    seen=Seen.NOTHING,
+                    declared=any(
+                        a in ("all", name) and p in ("all", policy) for a, p in experiment.declared
+                    ),
+                )
+            )
+    return Plan(tasks=tuple(tasks), not_run=tuple(skipped))
+
+
+def _measure(
+    experiment: EmbeddingExperiment,
+    plan: Plan,
+    shelf: Mapping[str, Attack],
+    so_far: _Progressed,
+    known: Known,
+    *,
+    store: Store,
+    listen: Listener,
+) -> None:
+    digest = experiment.digest
+    rivals: dict[str, dict[str, tuple[str, ...]]] = {}
+    for i, task in enumerate(plan.tasks):
+        attack = shelf[task.attack]
+        key = piece_key(digest, attack, task, experiment.policies[task.policy].digest)
+        piece = find(store, key)
+        if piece is None:
+            if task.policy not in rivals:
+                rivals[task.policy] = _rivals(experiment, task.policy)
+            piece = _work(experiment, attack, task, rivals[task.policy], so_far)
+            if piece is not None:
+                keep(store, key, piece)
+        if piece is not None:
+            so_far.pieces[task.id] = piece
+            so_far.reused += piece.reused
+        reused = piece is not None and piece.reused
+        listen(
+            Progress(stage="cells", done=i + 1, total=len(plan.tasks), what=task.id, reused=reused)
+        )
+    so_far.controls += controls(experiment, so_far.pieces)
+    listen(Progress(stage="controls", done=1, total=1, what="vectors"))
+
+
+def _work(
+    experiment: EmbeddingExperiment,
+    attack: Attack,
+    task: Task,
+    rivals: Mapping[str, tuple[str, ...]],
+    so_far: _Progressed,
+) -> Piece | None:
+    """Run one task; an attack that cannot or does not work is written down, not dropped."""
+    cpu = time.process_time()
+    rng = _rng(experiment, task.id)
+    (grading,) = rng.spawn(1)
+    access = door(experiment, task.policy, experiment.query_budget)
+    try:
+        claim = attack.run(access, stolen(experiment, task.policy), experiment.knowledge, rng)
+    except NotExposed as error:
+        so_far.not_run.append(NotRun(what=task.id, why=str(error), kind="not exposed"))
+        return None
+    except NotEnoughKnowledge as error:
+        so_far.not_run.append(NotRun(what=task.id, why=str(error), kind="not enough knowledge"))
+        return None
+    except BudgetSpent as error:
+        so_far.not_run.append(NotRun(what=task.id, why=str(error), kind="budget"))
+        return None
+    except BadAnswer:
+        raise  # the model itself does not work: nothing after this can be trusted
+    except ReticentError as error:
+        so_far.not_run.append(NotRun(what=task.id, why=str(error), kind="failed"))
+        return None
+    except Exception as error:  # a plug-in's fault must not cost what was measured before
+        why = f"{type(error).__name__}: {error}"
+        so_far.not_run.append(NotRun(what=task.id, why=why, kind="failed"))
+        return None
+    if not isinstance(claim, TextReconstructionClaim) or len(claim.texts) != len(experiment.texts):
+        why = f"{attack.name} claims no text for each vector."
+        so_far.not_run.append(NotRun(what=task.id, why=why, kind="failed"))
+        return None
+    wanted = experiment.wanted
+    graded = grade_texts(
+        claim.texts,
+        experiment.texts,
+        rivals,
+        grading,
+        confidence=experiment.confidence,
+        entities=wanted,
+    )
+    # The same texts, each held against another's truth: what must come out as nothing.
+    apart = grade_texts(
+        rolled(claim.texts),
+        experiment.texts,
+        {name: rolled(texts) for name, texts in rivals.items()},
+        grading,
+        confidence=experiment.confidence,
+        entities=wanted,
+    )
+    arrays = {
+        **graded.arrays,
+        ROLLED: apart.arrays["read"],
+        ROLLED_RIVAL: apart.arrays["read_by_rival"],
+    }
+    measured = measured_of(
+        experiment,
+        attack,
+        task,
+        graded,
+        queries=access.queries,
+        notes=claim.notes,
+        cpu_s=time.process_time() - cpu,
+    )
+    return Piece(measured=measured, arrays=arrays)
+
+
+def door(experiment: EmbeddingExperiment, policy: str, query_budget: int | None) -> Access:
+    """Return the adversary's door to the endpoint under one of the policies."""
+    return Access(
+        target=experiment.target,
+        policy=experiment.policies[policy],
+        ledger=QueryLedger(query_budget),
+        identity="adversary",
+        exposed=Channel.EMBEDDING,
+        secret=experiment.secret,
+    )
+
+
+def stolen(experiment: EmbeddingExperiment, policy: str) -> Candidates:
+    """Return the vectors that get out under a policy, and nothing of the texts."""
+    x = as_texts(experiment.texts)
+    seen = experiment.policies[policy].apply(
+        experiment.target.answer(x), x, secret=experiment.secret
+    )
+    return Candidates(
+        x=np.empty((len(experiment.texts), 0)), observed=Answer(embeddings=seen.embeddings)
+    )
+
+
+def _rivals(experiment: EmbeddingExperiment, policy: str) -> dict[str, tuple[str, ...]]:
+    """Return what is had without inverting: the nearest own text, and the commonest words."""
+    n = len(experiment.texts)
+    if not experiment.own:
+        return {"prior": ("",) * n}
+    lengths = [len(tokens(text)) for text in experiment.own]
+    prior = prior_text(experiment.own, int(np.median(lengths)))
+    found = NearestText().run(
+        door(experiment, policy, None),
+        stolen(experiment, policy),
+        experiment.knowledge,
+        _rng(experiment, "nearest"),
+    )
+    return {"prior": (prior,) * n, "nearest": found.texts}
+
+
+def _rng(experiment: EmbeddingExperiment, what: str) -> np.random.Generator:
+    """Return a generator of its own for each task, so that no task depends on its neighbours."""
+    return np.random.default_rng([experiment.seed, 6, crc32(what.encode())])
+
+
+def _forget(store: Store) -> None:
+    """Drop the pieces of an earlier run, so that nothing is taken over unasked."""
+    if store.folder is not None and store.folder.is_dir():
+        for path in store.folder.iterdir():
+            if path.suffix in (".json", ".npz"):
+                path.unlink()
+
+
+def _version() -> str:
+    import reticent
+
+    return reticent.__version__
