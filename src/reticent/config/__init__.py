@@ -1,6 +1,26 @@
 """What the user writes: reticent.toml."""
 
-from reticent.config.load import json_schema, load, load_guard, parse, parse_guard
+from reticent.config.images import ImageConfig
+from reticent.config.load import (
+    json_schema,
+    load,
+    load_audit,
+    load_guard,
+    parse,
+    parse_guard,
+    parse_image,
+)
 from reticent.config.schema import Config, GuardFile
 
-__all__ = ["Config", "GuardFile", "json_schema", "load", "load_guard", "parse", "parse_guard"]
+__all__ = [
+    "Config",
+    "GuardFile",
+    "ImageConfig",
+    "json_schema",
+    "load",
+    "load_audit",
+    "load_guard",
+    "parse",
+    "parse_guard",
+    "parse_image",
+]

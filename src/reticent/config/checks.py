@@ -55,7 +55,17 @@ def is_sql(source: str) -> bool:
 
 def faults_between(doc: Mapping[str, Any]) -> list[Fault]:
     """Return every fault that no single value shows."""
-    checks = (_model, _data, _columns, _sensitive, _adversary, _exposure, _policies, _audit, _guard)
+    checks = (
+        _model,
+        _data,
+        _columns,
+        _sensitive,
+        _adversary,
+        _exposure,
+        faults_of_policies,
+        faults_of_audit,
+        _guard,
+    )
     return [fault for check in checks for fault in check(doc)]
 
 
@@ -282,7 +292,8 @@ def _exposure(doc: Mapping[str, Any]) -> Iterator[Fault]:
             )
 
 
-def _policies(doc: Mapping[str, Any]) -> Iterator[Fault]:
+def faults_of_policies(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    """Return what is wrong with the policies as a whole."""
     earlier: list[object] = []
     if _table(doc, "model").get("guarded") is True and len(_list(doc, "policy")) > 1:
         yield Fault(
@@ -321,7 +332,8 @@ def _policies(doc: Mapping[str, Any]) -> Iterator[Fault]:
                 )
 
 
-def _audit(doc: Mapping[str, Any]) -> Iterator[Fault]:
+def faults_of_audit(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    """Return what is wrong with the choice of attacks and of declared cells."""
     audit = _table(doc, "audit")
     attacks = _list(audit, "attacks")
     if "all" in attacks and len(attacks) > 1:

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,15 @@ from reticent.config.guard import (
     Limits,
     Proxy,
     Window,
+)
+from reticent.config.images import (
+    ImageAdversary,
+    ImageAudit,
+    ImageConfig,
+    ImageData,
+    ImageExposure,
+    ImageModel,
+    image_faults,
 )
 from reticent.config.lines import Key, line_numbers, nearest
 from reticent.config.schema import (
@@ -46,6 +56,8 @@ _WORDS = (
     ("Tuple", "list"),
     ("a integer", "an integer"),
     (" after validation", ""),
+    *((f" or instance of {kind}", "") for kind in ("ImageModel", "ImageData", "ImageAudit")),
+    *((f" or instance of {kind}", "") for kind in ("ImageAdversary", "ImageExposure")),
     *((f" or instance of {kind}", "") for kind in ("Model", "Data", "Audit", "Adversary")),
     *((f" or instance of {kind}", "") for kind in ("Exposure", "Sensitive", "PolicyTable")),
     *((f" or instance of {kind}", "") for kind in ("Guard", "Endpoint", "Jwt", "Proxy", "Limits")),
@@ -76,6 +88,27 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
         for rest, table in (((), Allowance), (("rolling",), Window))
     },
 }
+_IMAGE_SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
+    (): ImageConfig,
+    ("model",): ImageModel,
+    ("data",): ImageData,
+    ("adversary",): ImageAdversary,
+    ("exposure",): ImageExposure,
+    ("policy",): PolicyTable,
+    ("audit",): ImageAudit,
+    ("audit", "declared"): Declared,
+}
+_IMAGE_REQUIRED = {
+    ("model",): "Write [model] with owner and path.",
+    ("model", "owner"): "Name the person or team who answers for this model: "
+    'owner = "Door camera team".',
+    ("model", "path"): 'Name the model file: path = "model.skops".',
+    ("data",): "Write [data] with training and held_out.",
+    ("data", "training"): "Name the folder or .npz file of photos that the model was trained on.",
+    ("data", "held_out"): "Name photos of the same people that the model was not trained on: the "
+    "judges learn from them.",
+    ("policy", "name"): 'Name the policy, e.g. name = "rounded".',
+}
 _REQUIRED = {
     ("model",): "Write [model] with owner and path (or call).",
     ("model", "owner"): "Name the person or team who answers for this model: "
@@ -90,6 +123,62 @@ _REQUIRED = {
     ("guard", "endpoint", "upstream"): 'Say where it is: upstream = "http://127.0.0.1:9000".',
     ("policy", "name"): 'Name the policy, e.g. name = "rounded".',
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What messages about one kind of configuration need to know.
+
+    Attributes:
+        sections: place of a table -> what it may hold.
+        required: place of a key -> how to supply it.
+    """
+
+    sections: Mapping[tuple[str, ...], type[BaseModel]]
+    required: Mapping[tuple[str, ...], str]
+
+
+_TABULAR = _Form(_SECTIONS, _REQUIRED)
+_IMAGE = _Form(_IMAGE_SECTIONS, _IMAGE_REQUIRED)
+
+
+def load_audit(path: Path, *, files: bool = True) -> Config | ImageConfig:
+    """Return the configuration of an audit: of pictures if it says modality = "image".
+
+    Args:
+        path: a TOML file in UTF-8, of at most a megabyte.
+        files: also check that every file it names is there.
+
+    Raises: BadInput with one line a fault: file, line, value, rule, way out.
+    """
+    doc, lines = _document(path)
+    if "modality" not in doc:
+        return load(path, files=files)
+    if doc["modality"] != "image":
+        fault = Fault(
+            ("modality",),
+            f'modality is {shown(doc["modality"])}; it must be "image", or left out for tables.',
+        )
+        _raise([fault], str(path), lines)
+    config = parse_image(doc, name=str(path), lines=lines).written_in(path, lines)
+    if files:
+        _raise(list(_missing_pictures(config)), str(path), lines)
+    return config
+
+
+def parse_image(
+    doc: Mapping[str, Any], *, name: str = "configuration", lines: Mapping[Key, int] | None = None
+) -> ImageConfig:
+    """Return the configuration of an audit of pictures that plain data describe.
+
+    Raises: BadInput with one line a fault.
+    """
+    try:
+        return ImageConfig.model_validate(doc)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    _raise([*_from_schema(details, doc, _IMAGE), *image_faults(doc)], name, lines)
+    raise BadInput(f"{name}: it cannot be used ({details[0]['msg']}).")  # pragma: no cover
 
 
 def load(path: Path, *, files: bool = True) -> Config:
@@ -242,19 +331,21 @@ def _syntax(path: Path, text: str, error: tomllib.TOMLDecodeError) -> BadInput:
     )
 
 
-def _from_schema(details: Iterable[ErrorDetails], doc: Mapping[str, Any]) -> Iterable[Fault]:
+def _from_schema(
+    details: Iterable[ErrorDetails], doc: Mapping[str, Any], form: _Form = _TABULAR
+) -> Iterable[Fault]:
     faults: dict[Key, Fault] = {}
     for detail in details:
         if detail["loc"] == ():
             continue  # what does not fit together: `faults_between` says it, each at its place
-        fault = _from_detail(detail, doc)
+        fault = _from_detail(detail, doc, form)
         faults.setdefault(fault.key, fault)
     # A list is also "too short" when an entry of it is bad: say the cause alone.
     causes = {key[:i] for key in faults for i, part in enumerate(key) if isinstance(part, int)}
     return [fault for key, fault in faults.items() if key not in causes]
 
 
-def _from_detail(detail: ErrorDetails, doc: Mapping[str, Any]) -> Fault:
+def _from_detail(detail: ErrorDetails, doc: Mapping[str, Any], form: _Form) -> Fault:
     missing, unknown = detail["type"] == "missing", detail["type"] == "extra_forbidden"
     key = _present(detail["loc"][: -1 if missing else None], doc)
     place = tuple(part for part in key if isinstance(part, str))
@@ -264,10 +355,10 @@ def _from_detail(detail: ErrorDetails, doc: Mapping[str, Any]) -> Fault:
         return Fault(
             (*key, absent),
             f"{table} has no {absent if key else f'[{absent}]'}, which is required.",
-            _REQUIRED.get((*place, absent), ""),
+            form.required.get((*place, absent), ""),
         )
     if unknown:
-        known = _fields(place[:-1])
+        known = _fields(place[:-1], form)
         return Fault(
             key,
             f"Unknown key {written(key)}.",
@@ -299,8 +390,8 @@ def _present(loc: Iterable[str | int], doc: Any) -> Key:
     return key
 
 
-def _fields(place: tuple[str, ...]) -> list[str]:
-    table = _SECTIONS.get(place)
+def _fields(place: tuple[str, ...], form: _Form) -> list[str]:
+    table = form.sections.get(place)
     return list(table.model_fields) if table else []
 
 
@@ -325,6 +416,29 @@ def _missing_files(config: Config) -> Iterable[Fault]:
             key,
             f"{written(key)} is {shown(source)}; there is no such file in {str(config.base)!r}.",
             did_you_mean(file.name, beside)
+            or "Correct the name; it is taken relative to the configuration.",
+        )
+
+
+def _missing_pictures(config: ImageConfig) -> Iterable[Fault]:
+    named: list[tuple[Key, str | None, bool]] = [(("model", "path"), config.model.path, False)]
+    for name in ("training", "held_out", "public"):
+        named.append((("data", name), getattr(config.data, name), True))
+    for key, source, folders in named:
+        if source is None:
+            continue
+        place = config.base / source
+        try:
+            if place.is_file() or (folders and place.is_dir()):
+                continue
+            beside = [other.name for other in place.parent.iterdir()]
+        except (OSError, ValueError):  # a folder that is not there, a name no file can have
+            beside = []
+        what = "file or folder" if folders else "file"
+        yield Fault(
+            key,
+            f"{written(key)} is {shown(source)}; there is no such {what} in {str(config.base)!r}.",
+            did_you_mean(place.name, beside)
             or "Correct the name; it is taken relative to the configuration.",
         )
 

@@ -43,11 +43,13 @@ MOST_CANDIDATES = 1_000_000
 MOST_MODELS = 1_000
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
+    """A table of reticent.toml: no unknown keys, no guessed types."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Model(_Table):
+class Model(Table):
     """The model under audit and how to reach it."""
 
     owner: Owner = Field(
@@ -160,7 +162,7 @@ class Model(_Table):
         return KIND_BY_SUFFIX[Path(self.path).suffix.lower()] if self.path else "function"
 
 
-class Data(_Table):
+class Data(Table):
     """The people: who was in the training data, who was not, and what the columns are."""
 
     members: Source | None = Field(
@@ -207,7 +209,7 @@ class Data(_Table):
     )
 
 
-class Sensitive(_Table):
+class Sensitive(Table):
     """A column whose value would hurt the person if it came out."""
 
     column: Named = Field(description="Its name: one of the model's inputs.")
@@ -231,7 +233,7 @@ class Sensitive(_Table):
     )
 
 
-class Adversary(_Table):
+class Adversary(Table):
     """What the adversary knows and can afford."""
 
     known: Columns | None = Field(
@@ -288,7 +290,7 @@ class Adversary(_Table):
     )
 
 
-class Exposure(_Table):
+class Exposure(Table):
     """What the endpoint lets out before any policy."""
 
     channels: (
@@ -321,7 +323,7 @@ class Exposure(_Table):
         return reachable
 
 
-class PolicyTable(_Table):
+class PolicyTable(Table):
     """A chain of output defences, audited under its name."""
 
     name: Slug = Field(description="Letters, digits, dot, dash and underscore.")
@@ -335,14 +337,14 @@ class PolicyTable(_Table):
         return Policy.from_list(self.defences)
 
 
-class Declared(_Table):
+class Declared(Table):
     """Confirmatory cells, declared before the audit."""
 
     attack: Named = Field(description="Name of an attack, or all.")
     policy: Named = Field(default="all", description="Name of a [[policy]], or all.")
 
 
-class Audit(_Table):
+class Audit(Table):
     """What is measured, how finely, and what counts."""
 
     attacks: Annotated[Columns, Field(min_length=1)] = Field(
@@ -378,7 +380,7 @@ class Audit(_Table):
         )
 
 
-class Config(_Table):
+class Config(Table):
     """An audit, as written in reticent.toml."""
 
     model: Model
