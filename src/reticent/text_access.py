@@ -85,6 +85,21 @@ class TextAccess:
         """Return this door with fewer channels."""
         return replace(self, exposed=self.exposed & exposed)
 
+    @property
+    def begin(self) -> int | None:
+        """Return the id that stands at the beginning of a text; None if there is none."""
+        return self.target.begin
+
+    @property
+    def context(self) -> int:
+        """Return the most ids that prompt and continuation may have together."""
+        return self.target.context
+
+    @property
+    def tie_margin(self) -> float:
+        """Return the margin below which rounding may decide; see `LanguageModel`."""
+        return self.target.tie_margin
+
     def tokens(self, text: str) -> Ints:
         """Return (t,) the ids of a text; tokenisers are public, this costs nothing."""
         return self.target.tokens(text)

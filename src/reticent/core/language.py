@@ -216,6 +216,15 @@ class LanguageModel(Protocol):
         """Return whether a text costs one query to score; if not, each of its tokens does."""
         ...
 
+    @property
+    def tie_margin(self) -> float:
+        """Return the margin (`TokenLogprobs.margins`) below which rounding may decide.
+
+        The same logits come out a little different in a batch of another shape: where the best
+        two are as near as this, only generating the text tells which of them is taken.
+        """
+        ...
+
     def tokens(self, text: str) -> Ints:
         """Return (t,) the ids of a text, nothing added before or behind."""
         ...

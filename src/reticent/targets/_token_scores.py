@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from reticent.core.language import Sampling
@@ -55,12 +56,9 @@ def score_tokens(
         spreads = ((p * said.square()).sum(1) - means.square()).clamp_min(0).sqrt()
     if sampling is not None:
         sampled = _drawn(logits, own, total, sampling)
-    # Of equal logits the lowest id is taken, by `draw` too.
-    before = torch.arange(logits.shape[1])[None, :] < tokens[:, None]
-    ties = ((logits == own) & before).sum(1)
     logits.scatter_(1, tokens[:, None], -torch.inf)
-    ranks = (logits > own).sum(1) + ties
     margins = (own - logits.amax(1, keepdim=True))[:, 0]
+    ranks = _ranks(logits, own, tokens, margins)
     if sampling is not None and sampling.greedy:
         sampled = torch.where(ranks == 0, 0.0, -torch.inf)
     return Scored(
@@ -73,6 +71,21 @@ def score_tokens(
         others=others,
         other_logprobs=other_logprobs,
     )
+
+
+def _ranks(
+    logits: torch.Tensor, own: torch.Tensor, tokens: torch.Tensor, margins: torch.Tensor
+) -> torch.Tensor:
+    """Return (m,) the tokens that come before these; of equal logits the lowest id comes first.
+
+    Row by row in numpy, whose count of truths is many times as fast as a sum over one dimension.
+    """
+    ranks = torch.zeros(len(tokens), dtype=torch.int64)
+    rows, mine, ids = logits.numpy(), own[:, 0].numpy(), tokens.tolist()
+    for i in np.flatnonzero(margins.numpy() <= 0).tolist():
+        ties = np.count_nonzero(rows[i, : ids[i]] == mine[i])
+        ranks[i] = int(np.count_nonzero(rows[i] > mine[i]) + ties)
+    return ranks
 
 
 def _drawn(

@@ -79,6 +79,11 @@ class CausalLM:
         return int(self.model.get_input_embeddings().weight.shape[0])
 
     @property
+    def tie_margin(self) -> float:
+        """Return 0.001 for float32; in bfloat16 logits are multiples of 1/16 and more."""
+        return 1e-3 if self.model.dtype == torch.float32 else 0.5
+
+    @property
     def forces_whole(self) -> bool:
         """Return that a text costs one query."""
         return True
