@@ -6,7 +6,10 @@ Hashes are keyed multiply-and-mix: whoever cannot read the key cannot make texts
 from typing import Any
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 U = np.uint64
 M1, M2, M3 = U(0x9E3779B97F4A7C15), U(0xC2B2AE3D27D4EB4F), U(0xD6E8FEB86659FD93)
@@ -15,25 +18,35 @@ _HIGH = U(0x8080808080808080)
 ONE, NONE = U(1), U(0)
 
 
+@intrinsic
+def prefetch(typing: Any, array: Any, index: Any) -> Any:
+    """Have the processor fetch array[index], and go on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        byte = ir.IntType(8).as_pointer()
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        known = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(known, [place, *(ir.Constant(number, v) for v in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, index), generate
+
+
 @njit(cache=True, nogil=True, inline="always")
 def mix(lo: Any, hi: Any, k0: Any, k1: Any) -> Any:
     """Return the hash of a block."""
     h = (lo ^ k0) * M1
-    h ^= h >> U(32)
-    h = (h + (hi ^ k1)) * M2
-    h ^= h >> U(29)
-    return h * M3
+    h = (h ^ (h >> U(32)) ^ hi ^ k1) * M2
+    return h ^ (h >> U(32))
 
 
 @njit(cache=True, nogil=True, inline="always")
 def bits(h: Any) -> Any:
-    """Four bits of a 64-bit word: which ones, the low part of the hash says."""
-    return (
-        (ONE << (h & U(63)))
-        | (ONE << ((h >> U(6)) & U(63)))
-        | (ONE << ((h >> U(12)) & U(63)))
-        | (ONE << ((h >> U(18)) & U(63)))
-    )
+    """Three bits of a 64-bit word: which ones, the low part of the hash says."""
+    return (ONE << (h & U(63))) | (ONE << ((h >> U(6)) & U(63))) | (ONE << ((h >> U(12)) & U(63)))
 
 
 @njit(cache=True, nogil=True, inline="always")

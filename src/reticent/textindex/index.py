@@ -49,6 +49,7 @@ class TextIndex:
         segments: its files.
         manifest: what its `index.json` says.
         has_items: whether short items were taken in, too.
+        halves: what keys the hashes of blocks.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class TextIndex:
     segments: tuple[Segment, ...]
     manifest: dict[str, Any]
     has_items: bool
+    halves: tuple[np.uint64, np.uint64] = field(repr=False)
     _item_key: bytes = field(repr=False)
 
     @property
@@ -155,14 +157,15 @@ class Reading:
 
 
 def _state(near: bool) -> npt.NDArray[np.int64]:
-    state = np.zeros(layout.STATE_WORDS, dtype=np.int64)
+    state = np.empty(layout.STATE_WORDS, dtype=np.int64)
+    state[: layout.ZEROED] = 0
     state[layout.W_RUN] = -1
     state[layout.W_NEAR_ON] = near
     return state
 
 
 def _bound(index: TextIndex, states: Sequence[npt.NDArray[np.int64]]) -> list[tuple[Any, ...]]:
-    k0, k1 = index.key.halves
+    k0, k1 = index.halves
     return [(state, s.data, k0, k1) for state, s in zip(states, index.segments, strict=True)]
 
 
@@ -255,6 +258,7 @@ def open_index(path: Path, *, key: Path | None = None, check: bool = True) -> Te
         segments=segments,
         manifest=manifest,
         has_items=bool(manifest.get("items")),
+        halves=secret.halves,
         _item_key=secret.derived(b"items"),
     )
     Reading(index, None, near=True).read(b"warm")  # compiled now, not when the first caller waits

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from reticent.textindex.hashing import M1, NONE, ONE, U, bits, mix, scaled, tag_of
+from reticent.textindex.hashing import NONE, ONE, U, bits, mix, prefetch, scaled, tag_of
 from reticent.textindex.layout import (
     ACTIVE,
     BITMAP,
@@ -31,10 +31,12 @@ from reticent.textindex.layout import (
     F_TEXT,
     FIELDS,
     HISTORY,
+    HITS,
+    LATE,
     MOST_ACTIVE,
     MOST_EVENTS,
     RING,
-    STATE_WORDS,
+    SLICE,
     W_ACTIVE,
     W_EVENTS,
     W_HI,
@@ -50,6 +52,55 @@ from reticent.textindex.tables import checksum, count_blocks, drop_repeats, fill
 __all__ = ["checksum", "count_blocks", "drop_repeats", "fill_tables", "scan"]
 
 MOST_ENTRIES = 4096  # looked at for one byte of text, of a bucket
+
+
+@njit(cache=True, nogil=True)
+def _filtered(
+    words: Any,
+    history: Any,
+    late: Any,
+    hits: Any,
+    bloom: Any,
+    piece: Any,
+    read: Any,
+    k0: Any,
+    k1: Any,
+) -> Any:
+    """Look up the block that ends at each byte; write down which may be known, return how many.
+
+    Loops without a branch, and words asked for before they are needed: the processor has many of
+    them under way.
+    """
+    lo, hi = words[W_LO], words[W_HI]
+    n_bloom = bloom.size
+    for x in range(len(piece)):
+        c = np.uint8(piece[x])
+        history[U(read + x) & U(RING - 1)] = c
+        lo = (lo >> U(8)) | (hi << U(56))
+        hi = (hi >> U(8)) | (U(c) << U(56))
+        h = mix(lo, hi, k0, k1) | ONE
+        late[U(BLOCK + x)] = h
+        prefetch(bloom, scaled(h, n_bloom))
+    words[W_LO], words[W_HI] = lo, hi
+    n = 0
+    for x in range(len(piece)):
+        h = late[U(BLOCK + x)]
+        want = bits(h)
+        known = (bloom[U(scaled(h, n_bloom))] & want) == want and read + x >= BLOCK - 1
+        late[U(BLOCK + x)] = h if known else NONE
+        hits[U(n)] = x
+        n += known
+    return n
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _block(history: Any, read: Any) -> Any:
+    """Return the block that ends before byte `read`, as two words."""
+    lo = hi = NONE
+    for k in range(8):
+        lo |= U(history[(read - 16 + k) & (RING - 1)]) << U(8 * k)
+        hi |= U(history[(read - 8 + k) & (RING - 1)]) << U(8 * k)
+    return lo, hi
 
 
 @njit(cache=True, nogil=True)
@@ -79,19 +130,30 @@ def scan(state: Any, piece: Any, segment: Any, k0: Any, k1: Any) -> Any:
     tags = segment[fields[F_TAGS] : fields[F_TAGS] + fields[F_N_ENTRIES]]
     bloom = segment[fields[F_BLOOM] : fields[F_BLOOM] + 8 * n_bloom].view(np.uint64)
     history = state[HISTORY : HISTORY + RING // 8].view(np.uint8)
+    late = words[LATE : LATE + BLOCK + SLICE]  # hashes of blocks in the filter, by their end
     near_on = state[W_NEAR_ON] != 0
     read = state[W_READ]
-    lo, hi = words[W_LO], words[W_HI]
+    hits = state[HITS : HITS + SLICE + 1]
+    n_hits = _filtered(words, history, late, hits, bloom, piece, read, k0, k1)
+    if near_on:
+        marks = words[BITMAP : BITMAP + RING // 64]
+        for x in range(read + 1, read + len(piece) + 1):
+            marks[(x & (RING - 1)) >> 6] &= ~(ONE << U(x & 63))
     active = state[W_ACTIVE]
     run = state[W_RUN]  # where the run of flagged bytes began, -1 for none
-    for x in range(len(piece)):
-        c = np.uint8(piece[x])
-        history[read & (RING - 1)] = c
-        lo = (lo >> U(8)) | (hi << U(56))
-        hi = (hi >> U(8)) | (U(c) << U(56))
-        read += 1
+    hits[n_hits] = len(piece)
+    begun = read
+    at_hit = 0
+    x = 0
+    while True:
+        if active == 0 and run < 0:  # nothing is open: on to the next block that is known
+            x = hits[at_hit]
+        if x >= len(piece):
+            break
+        read = begun + x + 1
         longest = 0
         if active > 0:
+            c = history[(read - 1) & (RING - 1)]
             kept = 0
             for a in range(active):
                 at = state[ACTIVE + 2 * a]
@@ -103,18 +165,11 @@ def scan(state: Any, piece: Any, segment: Any, k0: Any, k1: Any) -> Any:
                     if length > longest:
                         longest = length
             active = kept
-        h = mix(lo, hi, k0, k1)
-        if h == NONE:
-            h = ONE
-        want = bits(h)
-        hit = read >= BLOCK and (bloom[scaled(h * M1, n_bloom)] & want) == want
-        here = STATE_WORDS - 32 + (read & 31)
-        words[here] = h if hit else NONE
-        if near_on:
-            bit = read & (RING - 1)
-            words[BITMAP + (bit >> 6)] &= ~(ONE << U(bit & 63))
-        if hit:
-            before = words[STATE_WORDS - 32 + ((read - BLOCK) & 31)]
+        if hits[at_hit] == x:
+            at_hit += 1
+            h = late[BLOCK + x]
+            lo, hi = _block(history, read)
+            before = late[x]
             if before != NONE and read >= 2 * BLOCK:
                 b = scaled(before, n_buckets)
                 tag = tag_of(before, h)
@@ -160,7 +215,7 @@ def scan(state: Any, piece: Any, segment: Any, k0: Any, k1: Any) -> Any:
                 found = seen_nearly(
                     state, words, history, text, blocks, buckets, entries, tags, h, lo, hi, read
                 )
-                if found >= 0 and events < MOST_EVENTS:
+                if found >= 0 and events < MOST_EVENTS - 2:
                     state[EVENTS + 3 * events] = 1
                     state[EVENTS + 3 * events + 1] = found
                     state[EVENTS + 3 * events + 2] = read
@@ -174,12 +229,15 @@ def scan(state: Any, piece: Any, segment: Any, k0: Any, k1: Any) -> Any:
             state[EVENTS + 3 * events + 2] = read - 1
             events += 1
             run = -1
+        x += 1
+    read = begun + len(piece)
     if run >= 0:  # it goes on: said now, and again from here with the next piece
         state[EVENTS + 3 * events] = 0
         state[EVENTS + 3 * events + 1] = run - least
         state[EVENTS + 3 * events + 2] = read
         events += 1
-    words[W_LO], words[W_HI] = lo, hi
+    for k in range(BLOCK):
+        late[k] = late[len(piece) + k]
     state[W_READ] = read
     state[W_ACTIVE] = active
     state[W_RUN] = run

@@ -19,15 +19,18 @@ N_FIELDS = 32  # the rest is 0
 
 # The state, in words of 8 bytes.
 RING = 4096  # bytes of history
-SLICE = 2048  # bytes read at a time
+SLICE = 1024  # bytes read at a time
 MOST_ACTIVE = 1024
 MOST_SEEDS = 64
-MOST_EVENTS = 1400  # a slice cannot have more: every second byte, and near copies
+MOST_EVENTS = 800  # a slice cannot have more: every second byte, and near copies
 
 W_READ, W_LO, W_HI, W_ACTIVE, W_RUN, W_EVENTS, W_SEED, W_NEAR_NEXT, W_NEAR_ON, W_SKIPPED = range(10)
-HISTORY = 16
-BITMAP = HISTORY + RING // 8
+BITMAP = 16
 SEEDS = BITMAP + RING // 64
-ACTIVE = SEEDS + 2 * MOST_SEEDS
+LATE = SEEDS + 2 * MOST_SEEDS  # hashes of the last blocks
+ZEROED = LATE + BLOCK  # what must be zero at first
+HISTORY = ZEROED + SLICE
+ACTIVE = HISTORY + RING // 8
 EVENTS = ACTIVE + 2 * MOST_ACTIVE
-STATE_WORDS = EVENTS + 3 * MOST_EVENTS + 32  # the last 32: hashes of late blocks
+HITS = EVENTS + 3 * MOST_EVENTS
+STATE_WORDS = HITS + SLICE + 1

@@ -16,8 +16,8 @@ from reticent.textindex.layout import (
     W_SEED,
 )
 
-NEAR_ENTRIES = 256  # a block in a fuller bucket is too common to tell a near copy by
-NEAR_VERIFIED = 16
+NEAR_ENTRIES = 40  # a block in a fuller bucket is too common to tell a near copy by
+NEAR_VERIFIED = 6
 SEED_CHARS = 400  # two seeds this far apart are one passage
 SEED_DRIFT = 64
 NEAR_GAP = 48  # longest stretch of other words

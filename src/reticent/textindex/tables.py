@@ -32,9 +32,7 @@ def count_blocks(text: Any, k0: Any, k1: Any, hashes: Any, counts: Any) -> Any:
         if holds_zero(lo) or holds_zero(hi):
             hashes[i] = NONE
             continue
-        h = mix(lo, hi, k0, k1)
-        if h == NONE:
-            h = ONE
+        h = mix(lo, hi, k0, k1) | ONE  # 0 stands for none
         hashes[i] = h
         counts[scaled(h, n_buckets) + 1] += np.uint32(1)
         n += 1
@@ -56,7 +54,7 @@ def fill_tables(hashes: Any, counts: Any, entries: Any, tags: Any, bloom: Any) -
         counts[b] = place + np.uint32(1)
         entries[place] = np.uint32(i)
         tags[place] = tag_of(h, hashes[i + 1] if i + 1 < n else NONE)
-        bloom[scaled(h * M1, n_words)] |= bits(h)
+        bloom[scaled(h, n_words)] |= bits(h)
 
 
 @njit(cache=True, nogil=True, inline="always")
