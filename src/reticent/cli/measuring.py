@@ -18,6 +18,8 @@ from reticent.cli.progress import listener
 
 if TYPE_CHECKING:
     from reticent.audit.record import Record
+    from reticent.config import Config, EmbeddingConfig, ImageConfig
+    from reticent.core.events import Listener
 
 #: Rendering -> file beside record.json.
 FILES = {
@@ -53,35 +55,25 @@ def measure(wish: Wish, *, again: str) -> "Record":
     Raises: typer.Exit with 130 on Ctrl-C, after saying what was kept.
     """
     from reticent.audit.workers import begin
-    from reticent.config import load
+    from reticent.config import Config, ImageConfig, load_audit
 
-    config = load(wish.config)
-    jobs = wish.jobs or config.audit.jobs
+    config = load_audit(wish.config)
+    jobs = (wish.jobs or config.audit.jobs) if isinstance(config, Config) else 1
     if jobs > 1:
         begin()  # they import scikit-learn while this process does, and reads the data
-
-    from reticent.audit.run import run_audit
-    from reticent.audit.setup import from_config
-
     if wish.seed is not None:
-        config = config.model_copy(
-            update={"audit": config.audit.model_copy(update={"seed": wish.seed})}
-        )
+        audit = config.audit.model_copy(update={"seed": wish.seed})
+        config = config.model_copy(update={"audit": audit})
     if wish.trust_model_file and config.model.path is not None:
         warn_of_code(config.model.path)
     with warnings_in_words(), listener(quiet=wish.quiet) as listen:
         try:
-            experiment = from_config(config, trust_model_file=wish.trust_model_file)
-            record = run_audit(
-                experiment,
-                out=wish.out,
-                jobs=jobs,
-                resume=wish.resume,
-                only=wish.only,
-                include_records=wish.include_records,
-                now=lambda: datetime.now(UTC),
-                listen=listen,
-            )
+            if isinstance(config, ImageConfig):
+                record = _of_pictures(config, wish, listen)
+            elif isinstance(config, Config):
+                record = _of_tables(config, wish, jobs, listen)
+            else:
+                record = _of_vectors(config, wish, listen)
         except KeyboardInterrupt:
             stopped = True
         else:
@@ -93,6 +85,57 @@ def measure(wish: Wish, *, again: str) -> "Record":
         raise typer.Exit(ExitCode.STOPPED)
     write(record, wish.out)
     return record
+
+
+def _of_tables(config: "Config", wish: Wish, jobs: int, listen: "Listener") -> "Record":
+    from reticent.audit.run import run_audit
+    from reticent.audit.setup import from_config
+
+    return run_audit(
+        from_config(config, trust_model_file=wish.trust_model_file),
+        out=wish.out,
+        jobs=jobs,
+        resume=wish.resume,
+        only=wish.only,
+        include_records=wish.include_records,
+        now=lambda: datetime.now(UTC),
+        listen=listen,
+    )
+
+
+def _of_vectors(config: "EmbeddingConfig", wish: Wish, listen: "Listener") -> "Record":
+    from threadpoolctl import threadpool_limits
+
+    from reticent.audit.embedding.run import run_embedding_audit
+    from reticent.audit.embedding.setup import embedding_experiment
+
+    with threadpool_limits(limits=1):
+        return run_embedding_audit(
+            embedding_experiment(config, kept=wish.out / "vectors"),
+            out=wish.out,
+            resume=wish.resume,
+            only=wish.only,
+            now=lambda: datetime.now(UTC),
+            listen=listen,
+        )
+
+
+def _of_pictures(config: "ImageConfig", wish: Wish, listen: "Listener") -> "Record":
+    from threadpoolctl import threadpool_limits
+
+    from reticent.audit.images.run import run_image_audit
+    from reticent.audit.images.setup import image_experiment
+
+    with threadpool_limits(limits=1):
+        return run_image_audit(
+            image_experiment(config, trust_model_file=wish.trust_model_file),
+            out=wish.out,
+            resume=wish.resume,
+            only=wish.only,
+            include_records=wish.include_records,
+            now=lambda: datetime.now(UTC),
+            listen=listen,
+        )
 
 
 def again(command: str, wish: Wish) -> str:

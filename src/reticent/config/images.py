@@ -98,7 +98,11 @@ class ImageModel(Table):
     ) = Field(
         default=None,
         examples=[["s1", "s2"]],
-        description="Class values in the order of the scores, if the model has none.",
+        description="Class values in the order of the scores, if the model has none. Default for "
+        "torch: the names of the training photos' classes in order.",
+    )
+    answers: Literal["logits", "probabilities"] = Field(
+        default="logits", description="What comes out of a torch module."
     )
 
     @property

@@ -184,7 +184,17 @@ def _redrawn(experiment: ImageExperiment, rng: np.random.Generator) -> Any | Non
     import copy
 
     from reticent.targets.sklearn import SklearnTarget
+    from reticent.targets.torch import TorchModel
 
+    if isinstance(experiment.target, TorchModel):
+        module = copy.deepcopy(experiment.target.module)
+        import torch
+
+        with torch.no_grad():
+            for weights in module.parameters():
+                drawn = _like(weights.numpy(), rng)
+                weights.copy_(torch.from_numpy(drawn))
+        return replace(experiment.target, module=module, name="random weights")
     model = _estimator(experiment)
     if model is None:
         return None

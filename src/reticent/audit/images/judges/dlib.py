@@ -16,6 +16,7 @@ _LANDMARKS = "shape_predictor_5_face_landmarks.dat"
 _SIDE = 150  # what the network was trained on
 _MARGIN = 0.25  # around the face, likewise
 _MIDDLE, _SPREAD = 0.45, 0.15  # the light that every picture is brought to, photos included
+_LOOKED_AT = 60  # photos in which the frame of the faces is sought
 _TALL = 224  # pictures are brought to this height before faces are sought
 
 
@@ -26,15 +27,14 @@ class DlibJudge:
 
     Attributes:
         network: dlib's model.
-        frame: (5, 2) where eyes and nose sit in these pictures, in the working size (x, y); None
-            if no face was found in the album, and the whole picture is taken.
+        frame: (5, 2) where eyes and nose sit in these pictures, in the working size (x, y).
         vectors: (n, 128) of the photos.
         who: (n,) the person on each.
         k: people.
     """
 
     network: Any
-    frame: Ints | None
+    frame: Ints
     vectors: Floats
     who: Ints
     k: int
@@ -66,7 +66,7 @@ def weights_folder() -> Path | None:
 def fit_dlib(album: Album, rng: np.random.Generator) -> Judge:
     """Return a judge that has looked at the album; `rng` is not needed.
 
-    Raises: NotEnoughKnowledge if dlib or its network is not installed.
+    Raises: NotEnoughKnowledge if dlib or its network is not installed, or the album shows no faces.
     """
     folder = weights_folder()
     if folder is None:
@@ -78,7 +78,14 @@ def fit_dlib(album: Album, rng: np.random.Generator) -> Judge:
 
     network = dlib.face_recognition_model_v1(str(folder / _WEIGHTS))
     landmarks = dlib.shape_predictor(str(folder / _LANDMARKS))
-    frame = face_frame(album.photos, dlib.get_frontal_face_detector(), landmarks)
+    few = album.photos[:: max(len(album.photos) // _LOOKED_AT, 1)]
+    frame = face_frame(few, dlib.get_frontal_face_detector(), landmarks)
+    if frame is None:
+        raise NotEnoughKnowledge(
+            f"A face was found in fewer than half of {len(few)} held-out photos; the dlib judge "
+            "knows faces alone.",
+            way_out="Let the other judges decide.",
+        )
     vectors = embed(network, frame, album.photos)
     return DlibJudge(network, frame, vectors, album.who, album.k)
 
@@ -100,18 +107,15 @@ def face_frame(photos: Floats, detector: Any, landmarks: Any) -> Ints | None:
     return np.asarray(np.round(np.median(np.array(found), axis=0)), dtype=np.int64)
 
 
-def embed(network: Any, frame: Ints | None, images: Floats) -> Floats:
+def embed(network: Any, frame: Ints, images: Floats) -> Floats:
     """Return (m, 128) for pictures of faces that sit in `frame`."""
     import dlib
 
-    if frame is None:
-        chips = list(_as_bytes(resized(coloured(images), (_SIDE, _SIDE))))
-    else:
-        photos = _pixels(images)
-        height, width = photos.shape[1:3]
-        parts = dlib.points([dlib.point(int(x), int(y)) for x, y in frame])
-        face = dlib.full_object_detection(dlib.rectangle(0, 0, width - 1, height - 1), parts)
-        chips = [dlib.get_face_chip(photo, face, _SIDE, _MARGIN) for photo in photos]
+    photos = _pixels(images)
+    height, width = photos.shape[1:3]
+    parts = dlib.points([dlib.point(int(x), int(y)) for x, y in frame])
+    face = dlib.full_object_detection(dlib.rectangle(0, 0, width - 1, height - 1), parts)
+    chips = [dlib.get_face_chip(photo, face, _SIDE, _MARGIN) for photo in photos]
     return np.array([network.compute_face_descriptor(chip) for chip in chips], dtype=np.float64)
 
 
