@@ -53,6 +53,7 @@ OPENINGS = {
     ),
     Channel.SCORES: Opening(name="scores", exposed=QUERIED),
     Channel.VALUE: Opening(name="values", exposed=Channel.VALUE, regression=True),
+    Channel.EMBEDDING: Opening(name="embeddings", exposed=Channel.EMBEDDING),
 }
 
 BLIND = (
@@ -170,6 +171,8 @@ def _extraction(opening: Opening, n: int, leak: bool) -> Planted:
 
 
 def _images(opening: Opening, n: int, leak: bool) -> Planted:
+    if Channel.EMBEDDING is opening.exposed:
+        return plant_template(leak=leak, seed=19, n=n)
     return plant_images(leak=leak, seed=18, policy=opening.policy, n=n, classes=_line_up(n))
 
 
