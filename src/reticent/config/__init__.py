@@ -1,5 +1,6 @@
 """What the user writes: reticent.toml."""
 
+from reticent.config.embedding import EmbeddingConfig
 from reticent.config.images import ImageConfig
 from reticent.config.load import (
     json_schema,
@@ -7,6 +8,7 @@ from reticent.config.load import (
     load_audit,
     load_guard,
     parse,
+    parse_embedding,
     parse_guard,
     parse_image,
 )
@@ -14,6 +16,7 @@ from reticent.config.schema import Config, GuardFile
 
 __all__ = [
     "Config",
+    "EmbeddingConfig",
     "GuardFile",
     "ImageConfig",
     "json_schema",
@@ -21,6 +24,7 @@ __all__ = [
     "load_audit",
     "load_guard",
     "parse",
+    "parse_embedding",
     "parse_guard",
     "parse_image",
 ]

@@ -10,6 +10,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from reticent.config.checks import faults_between, is_sql
+from reticent.config.embedding import (
+    EmbeddingAdversary,
+    EmbeddingAudit,
+    EmbeddingConfig,
+    EmbeddingData,
+    EmbeddingModel,
+    embedding_faults,
+)
 from reticent.config.faults import Fault, did_you_mean, shown, written
 from reticent.config.guard import (
     Allowance,
@@ -56,6 +64,7 @@ _WORDS = (
     ("Tuple", "list"),
     ("a integer", "an integer"),
     (" after validation", ""),
+    *((f" or instance of Embedding{kind}", "") for kind in ("Model", "Data", "Audit", "Adversary")),
     *((f" or instance of {kind}", "") for kind in ("ImageModel", "ImageData", "ImageAudit")),
     *((f" or instance of {kind}", "") for kind in ("ImageAdversary", "ImageExposure")),
     *((f" or instance of {kind}", "") for kind in ("Model", "Data", "Audit", "Adversary")),
@@ -109,6 +118,23 @@ _IMAGE_REQUIRED = {
     "judges learn from them.",
     ("policy", "name"): 'Name the policy, e.g. name = "rounded".',
 }
+_EMBEDDING_SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
+    (): EmbeddingConfig,
+    ("model",): EmbeddingModel,
+    ("data",): EmbeddingData,
+    ("adversary",): EmbeddingAdversary,
+    ("policy",): PolicyTable,
+    ("audit",): EmbeddingAudit,
+    ("audit", "declared"): Declared,
+}
+_EMBEDDING_REQUIRED = {
+    ("model",): "Write [model] with owner and path (or call, or url).",
+    ("model", "owner"): "Name the person or team who answers for the vectors: "
+    'owner = "Search team".',
+    ("data",): "Write [data] with texts.",
+    ("data", "texts"): "Name a file with texts of the kind that the store holds.",
+    ("policy", "name"): 'Name the policy, e.g. name = "rounded".',
+}
 _REQUIRED = {
     ("model",): "Write [model] with owner and path (or call).",
     ("model", "owner"): "Name the person or team who answers for this model: "
@@ -140,10 +166,11 @@ class _Form:
 
 _TABULAR = _Form(_SECTIONS, _REQUIRED)
 _IMAGE = _Form(_IMAGE_SECTIONS, _IMAGE_REQUIRED)
+_EMBEDDING = _Form(_EMBEDDING_SECTIONS, _EMBEDDING_REQUIRED)
 
 
-def load_audit(path: Path, *, files: bool = True) -> Config | ImageConfig:
-    """Return the configuration of an audit: of pictures if it says modality = "image".
+def load_audit(path: Path, *, files: bool = True) -> Config | ImageConfig | EmbeddingConfig:
+    """Return the configuration of an audit: of tables unless `modality` says otherwise.
 
     Args:
         path: a TOML file in UTF-8, of at most a megabyte.
@@ -154,16 +181,37 @@ def load_audit(path: Path, *, files: bool = True) -> Config | ImageConfig:
     doc, lines = _document(path)
     if "modality" not in doc:
         return load(path, files=files)
+    if doc["modality"] == "embedding":
+        found = parse_embedding(doc, name=str(path), lines=lines).written_in(path, lines)
+        if files:
+            _raise(list(_missing_texts(found)), str(path), lines)
+        return found
     if doc["modality"] != "image":
         fault = Fault(
             ("modality",),
-            f'modality is {shown(doc["modality"])}; it must be "image", or left out for tables.',
+            f'modality is {shown(doc["modality"])}; it must be "image" or "embedding", or left '
+            "out for tables.",
         )
         _raise([fault], str(path), lines)
     config = parse_image(doc, name=str(path), lines=lines).written_in(path, lines)
     if files:
         _raise(list(_missing_pictures(config)), str(path), lines)
     return config
+
+
+def parse_embedding(
+    doc: Mapping[str, Any], *, name: str = "configuration", lines: Mapping[Key, int] | None = None
+) -> EmbeddingConfig:
+    """Return the configuration of an audit of vectors that plain data describe.
+
+    Raises: BadInput with one line a fault.
+    """
+    try:
+        return EmbeddingConfig.model_validate(doc)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    _raise([*_from_schema(details, doc, _EMBEDDING), *embedding_faults(doc)], name, lines)
+    raise BadInput(f"{name}: it cannot be used ({details[0]['msg']}).")  # pragma: no cover
 
 
 def parse_image(
@@ -416,6 +464,23 @@ def _missing_files(config: Config) -> Iterable[Fault]:
             key,
             f"{written(key)} is {shown(source)}; there is no such file in {str(config.base)!r}.",
             did_you_mean(file.name, beside)
+            or "Correct the name; it is taken relative to the configuration.",
+        )
+
+
+def _missing_texts(config: EmbeddingConfig) -> Iterable[Fault]:
+    for key, source in config.files.items():
+        place = config.base / source
+        try:
+            if place.is_file() or (place.is_dir() and key[-1] in ("path", "public_model")):
+                continue
+            beside = [other.name for other in place.parent.iterdir()]
+        except (OSError, ValueError):  # a folder that is not there, a name no file can have
+            beside = []
+        yield Fault(
+            key,
+            f"{written(key)} is {shown(source)}; there is no such file in {str(config.base)!r}.",
+            did_you_mean(place.name, beside)
             or "Correct the name; it is taken relative to the configuration.",
         )
 

@@ -59,6 +59,7 @@ def recall_at_k(
         upper=max(float(upper), mean),
         confidence=confidence,
         method="bootstrap",
+        n_members=n,
         counts={"hits": float(hits.sum()), "n": float(right.size)},
     )
 

@@ -1,0 +1,308 @@
+"""What reticent.toml may hold for vectors of texts: modality = "embedding"."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePath
+from string import Formatter
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+
+from reticent.config.checks import faults_of_audit, faults_of_policies
+from reticent.config.faults import Fault, shown
+from reticent.config.lines import Key, nearest
+from reticent.config.schema import Declared, PolicyTable, Table
+from reticent.config.values import (
+    Call,
+    Columns,
+    EndpointUrl,
+    Named,
+    Owner,
+    Proportion,
+    broken,
+    different,
+)
+from reticent.policy import Policy
+
+FileName = Annotated[str, Field(min_length=1, max_length=4096)]
+WAYS = ("path", "call", "url")
+
+
+class EmbeddingModel(Table):
+    """The embedder under audit and how to reach it."""
+
+    owner: Owner = Field(
+        description="Who answers for the vectors: a named person or team. Required."
+    )
+    name: Named | None = Field(
+        default=None,
+        examples=["ticket-search"],
+        description="How reports call it. Default: the name of its folder, file, function or URL.",
+    )
+    path: FileName | None = Field(
+        default=None,
+        examples=["all-MiniLM-L6-v2"],
+        description="A folder that transformers can read (config.json, model.safetensors, "
+        "tokenizer.json), or a .safetensors file with a table of static vectors, a row a token. "
+        "Relative to this file.",
+    )
+    tokenizer: FileName | None = Field(
+        default=None,
+        examples=["tokenizer.json"],
+        description="With a static table: the tokenizer.json that belongs to it.",
+    )
+    pooling: Literal["mean", "cls"] = Field(
+        default="mean", description="With a folder: the mean of the tokens, or the first one."
+    )
+    most_tokens: Annotated[int, Field(ge=8, le=100_000)] = Field(
+        default=256, description="With a folder: where texts are cut."
+    )
+    call: Call | None = Field(
+        default=None,
+        examples=["package.module:function"],
+        description="Instead of path: a function from a list of texts to (n, d) numbers.",
+    )
+    url: EndpointUrl | None = Field(
+        default=None,
+        examples=["http://127.0.0.1:8080"],
+        description="Instead of path: an endpoint that speaks OpenAI's embeddings protocol. What "
+        "stands before it is part of what is audited; a [[policy]] comes on top. Answers are kept "
+        "under --out, so that a run that was stopped asks only for the rest.",
+    )
+    served_as: Named | None = Field(
+        default=None, examples=["all-minilm"], description="With url: the model's name there."
+    )
+    dimensions: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        default=0, description="With url: length of the vectors asked for; 0 for the model's own."
+    )
+    key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
+        default=None,
+        examples=["ENDPOINT_KEY"],
+        description="With url: environment variable that holds the key (bearer token).",
+    )
+    batch_texts: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=64, description="With url: texts in one request."
+    )
+    timeout_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = Field(
+        default=60.0, description="With url: longest wait for an answer."
+    )
+    wait_s: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] = Field(
+        default=600.0,
+        description="With url: longest wait, for each question, that its rate limits (429) and "
+        "errors (5xx) are given.",
+    )
+
+
+class EmbeddingData(Table):
+    """The texts behind the vectors, and what the adversary knows of them."""
+
+    texts: FileName = Field(
+        examples=["tickets.csv"],
+        description="Texts of the kind that the store holds: a .txt file with one a line, or a "
+        "table (CSV, Parquet, ...) with a column of them. No attack sees them. Required.",
+    )
+    column: Named = Field(default="text", description="With a table: the column that holds them.")
+    entities: Columns = Field(
+        default=(),
+        examples=[["patient", "diagnosis"]],
+        description="Columns of that table with what would hurt most, as it stands in the text. A "
+        "text counts as read if all of its entities are found.",
+    )
+    max_texts: Annotated[int, Field(ge=10, le=1_000_000)] = Field(
+        default=200, description="Texts under attack, drawn with the seed."
+    )
+    own: FileName | None = Field(
+        default=None,
+        examples=["public.txt"],
+        description="Texts of the adversary's own, likewise: a public corpus of the same kind. "
+        "Without it, attacks that learn are not run.",
+    )
+    own_column: Named = Field(
+        default="text", description="With a table of own texts: the column that holds them."
+    )
+    template: Annotated[str, Field(max_length=100_000)] = Field(
+        default="",
+        examples=["{patient} was admitted with {diagnosis}."],
+        description="How the texts were made, if the adversary may know.",
+    )
+    slots: dict[Named, FileName | Annotated[tuple[str, ...], Field(strict=False)]] = Field(
+        default_factory=dict,
+        examples=[{"diagnosis": "diagnoses.txt"}],
+        description="Slot of the template, or kind of entity -> the values that the adversary "
+        "knows: a list, or a .txt file with one a line.",
+    )
+
+
+class EmbeddingAdversary(Table):
+    """What the adversary can afford."""
+
+    query_budget: Annotated[int, Field(ge=1, le=10**12)] | None = Field(
+        default=None,
+        examples=[16000],
+        description="Texts that one attack may ask the endpoint about. Default: no limit.",
+    )
+    public_model: FileName | None = Field(
+        default=None,
+        examples=["all-MiniLM-L6-v2"],
+        description="Folder of an embedder that is not the audited one, for alignment.",
+    )
+
+
+class EmbeddingAudit(Table):
+    """What is measured, how finely, and what counts."""
+
+    attacks: Annotated[Columns, Field(min_length=1)] = Field(
+        default=("all",), description='Names from "reticent attacks", or ["all"].'
+    )
+    exclude: Annotated[Columns, AfterValidator(different)] = Field(
+        default=(), description="Names not to run."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        default=0, description="Of everything random."
+    )
+    tolerance: Proportion = Field(
+        default=0.05, description="The effect size that matters, as a difference of proportions."
+    )
+    confidence: Annotated[float, Field(ge=0.5, lt=1, allow_inf_nan=False)] = Field(
+        default=0.95, description="Of every interval."
+    )
+    ppv_declared: Proportion = Field(
+        default=0.9, description="Share of right texts from which individuals count as exposed."
+    )
+    declared: Literal["all"] | Annotated[tuple[Declared, ...], Field(strict=False)] = Field(
+        default="all",
+        description='The confirmatory cells (Holm): "all", or a list of {attack, policy}; '
+        "the others are exploratory (Benjamini-Hochberg).",
+    )
+
+
+class EmbeddingConfig(Table):
+    """An audit of vectors of texts, as written in reticent.toml."""
+
+    modality: Literal["embedding"] = Field(description='"embedding".')
+    model: EmbeddingModel
+    data: EmbeddingData
+    adversary: EmbeddingAdversary = Field(default_factory=EmbeddingAdversary)
+    policy: Annotated[tuple[PolicyTable, ...], Field(strict=False, min_length=1)] = Field(
+        default=(PolicyTable(name="open"),),
+        description="One [[policy]] table a chain; the first is the one in force.",
+    )
+    audit: EmbeddingAudit = Field(default_factory=EmbeddingAudit)
+
+    _path: Path | None = PrivateAttr(None)
+    _lines: Mapping[Key, int] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        faults = embedding_faults(self.model_dump(exclude_none=True))
+        if faults:
+            raise broken(" ".join(str(fault) for fault in faults))
+        return self
+
+    @property
+    def path(self) -> Path | None:
+        """Return the file that it was read from, as given; None if it came from plain data."""
+        return self._path
+
+    @property
+    def base(self) -> Path:
+        """Return the folder that relative paths start from."""
+        return self._path.parent if self._path else Path()
+
+    @property
+    def policies(self) -> dict[str, Policy]:
+        """Return name -> policy in order; the first is the one in force."""
+        return {table.name: table.policy() for table in self.policy}
+
+    @property
+    def digest(self) -> str:
+        """Return the name of this configuration: SHA-256 of its values, wherever it lies."""
+        body = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(body.encode()).hexdigest()
+
+    @property
+    def files(self) -> dict[Key, str]:
+        """Return key -> file or folder that it names."""
+        data, model, adversary = self.data, self.model, self.adversary
+        named: dict[Key, str | None] = {
+            ("model", "path"): model.path,
+            ("model", "tokenizer"): model.tokenizer,
+            ("data", "texts"): data.texts,
+            ("data", "own"): data.own,
+            ("adversary", "public_model"): adversary.public_model,
+        }
+        for slot, values in data.slots.items():
+            named["data", "slots", slot] = values if isinstance(values, str) else None
+        return {key: source for key, source in named.items() if source is not None}
+
+    def line(self, *key: str | int) -> int:
+        """Return the line where `key` stands, or where the nearest table around it does; from 1."""
+        return nearest(self._lines, key)
+
+    def written_in(self, path: Path, lines: Mapping[Key, int]) -> Self:
+        """Return this configuration with the place where it was read."""
+        placed = self.model_copy()
+        placed._path, placed._lines = path, dict(lines)
+        return placed
+
+
+def embedding_faults(doc: Mapping[str, Any]) -> list[Fault]:
+    """Return every fault that no single value shows."""
+    return [*_model(doc), *_data(doc), *faults_of_policies(doc), *faults_of_audit(doc)]
+
+
+def _model(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    model = doc.get("model")
+    if not isinstance(model, Mapping):
+        return
+    given = [way for way in WAYS if model.get(way) is not None]
+    if len(given) != 1:
+        yield Fault(
+            ("model", given[1]) if given else ("model",),
+            f"model has {' and '.join(given) or 'none of path, call and url'}; exactly one of "
+            "them says how it is reached.",
+            'Write for example path = "all-MiniLM-L6-v2".',
+        )
+    path = model.get("path")
+    static = isinstance(path, str) and PurePath(path).suffix.lower() == ".safetensors"
+    if static and model.get("tokenizer") is None:
+        yield Fault(
+            ("model", "path"),
+            f"model.path is {shown(path)}, a table of static vectors, and no tokenizer is named.",
+            'Set model.tokenizer = "tokenizer.json".',
+        )
+    if model.get("url") is not None and model.get("served_as") is None:
+        yield Fault(
+            ("model", "url"),
+            "model.url is given without model.served_as, the model's name there.",
+            'Write for example served_as = "text-embedding-3-small".',
+        )
+
+
+def _data(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    data = doc.get("data")
+    if not isinstance(data, Mapping):
+        return
+    template, slots = data.get("template"), data.get("slots")
+    if not isinstance(template, str) or not template:
+        return
+    known = slots if isinstance(slots, Mapping) else {}
+    try:
+        holes = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+    except ValueError as error:
+        yield Fault(
+            ("data", "template"),
+            f"data.template is {shown(template)}, which cannot be read: {error}.",
+            "Write a slot as {name}, and a brace that is meant as {{ or }}.",
+        )
+        return
+    missing = sorted(holes - set(known))
+    if missing or not holes:
+        yield Fault(
+            ("data", "template"),
+            f"data.template has the slot {missing[0]!r}, and data.slots does not say what fills it."
+            if holes
+            else f"data.template is {shown(template)}; it has no slot.",
+            "Give data.slots a list or a file for every {slot} of the template.",
+        )
