@@ -13,6 +13,8 @@ import typer
 from reticent import __version__
 from reticent.cli.attacks import attacks
 from reticent.cli.audit import audit
+from reticent.cli.canaries import canaries
+from reticent.cli.deduplicate import deduplicate
 from reticent.cli.demo import demo
 from reticent.cli.exits import ExitCode, complain, is_unread, let_go
 from reticent.cli.explain import explain
@@ -39,11 +41,12 @@ COMMANDS = (
     schema,
     guard,
     index,
+    deduplicate,
     probe,
     protocols,
 )
 #: Commands with commands of their own; each returns its group.
-GROUPS = (keys, limits, journal)
+GROUPS = (keys, limits, journal, canaries)
 
 #: Typer's error for a command line that it cannot use; it has no public name of its own.
 UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])

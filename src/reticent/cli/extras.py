@@ -15,6 +15,11 @@ def needs_http() -> None:
     _needs("http", ("urllib3",))
 
 
+def needs_language() -> None:
+    """Raise BadInput if the libraries of language models are not installed."""
+    _needs("language", ("torch", "transformers", "tokenizers", "safetensors"))
+
+
 def _needs(extra: str, modules: tuple[str, ...]) -> None:
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
