@@ -35,6 +35,7 @@ from reticent.core import (
 )
 
 MOST_MOVED = 2  # pixels that a view is moved, on pictures of 100; in proportion on others
+VARIED = np.float32(1.5)  # how far public pictures are taken beyond the mean to look through them
 _LOOKS = 8  # views that confidence is measured over
 
 
@@ -156,7 +157,7 @@ class ImageInversion:
         for _ in range(self.views - 1):
             by = rng.integers(-most, most + 1, size=2)
             if len(known.rows) > 1:
-                added = known.rows[rng.integers(len(known.rows))] - known.mean
+                added = VARIED * (known.rows[rng.integers(len(known.rows))] - known.mean)
             else:  # smooth noise as strong as pictures differ
                 noise = rng.standard_normal((1, space.size)).astype(np.float32)
                 added = blurred(noise, space, max(space.shape[:2]) / 16)[0]

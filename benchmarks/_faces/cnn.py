@@ -1,0 +1,55 @@
+"""A small convolutional network over 20 private people; the adversary has photos of 20 others."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reticent.attacks.base import Knowledge
+from reticent.attacks.inversion.white_box import ImageInversion
+from reticent.core import Population
+from reticent.targets.torch import TorchModel
+
+from .data import PICTURES, Photos, two_groups
+from .judging import Judges
+from .targets import cnn
+from .white_box import attacked, mean_row
+
+PRIVATE = 20
+ATTACK = ImageInversion(steps=1, views=100, blur=2.2, reach=0.15)
+
+
+def public_people(train: Photos, held: Photos, people: np.ndarray) -> Knowledge:
+    """Return all photos of these people as the adversary's own."""
+    mine, more = train.of(people), held.of(people)
+    return Knowledge(
+        population=Population(
+            x=PICTURES.inputs(np.concatenate([mine.x, more.x])),
+            y=np.full(len(mine) + len(more), -1),
+        ),
+        images=PICTURES,
+    )
+
+
+def private_cnn(
+    train: Photos, held: Photos, seeds: Sequence[int], walls: dict[str, list[np.ndarray]]
+) -> dict[str, float]:
+    """Print the section; return the bars."""
+    print("\n2. CNN, 20 private people, line-up of these 20, prior from 20 public people")
+    who, ours, ceiling, times = np.arange(PRIVATE), [], [], []
+    for seed in seeds:
+        private, others = two_groups(seed)
+        target = TorchModel(
+            module=cnn(train.of(private), seed), classes=tuple(range(PRIVATE)), images=PICTURES
+        )
+        judges = Judges(held.of(private), seed)
+        photos = train.of(private)
+        own = np.stack([photos.x[photos.y == p].mean(axis=0) for p in who])
+        claim, spent = attacked(ATTACK, target, public_people(train, held, others), who, seed)
+        ceiling.append(judges.judge(own, who))
+        ours.append(judges.judge(claim.images, who))
+        times.append(spent)
+        if seed == 0:
+            walls["cnn"] = [own[:12], claim.images[:12]]
+    mean_row("mean of the person's own 7 photos", ceiling, None)
+    figures = mean_row("cnn: ours", ours, float(np.median(times)))
+    return {"cnn_dlib1": figures["dlib1"], "cnn_dlib5": figures["dlib5"]}

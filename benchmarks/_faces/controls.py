@@ -1,0 +1,61 @@
+"""Where nothing of the person is in the model, nothing may be found."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .cnn import ATTACK as CNN_ATTACK, public_people
+from .data import PICTURES, Photos, two_groups
+from .judging import Judges, Verdict
+from .targets import cnn, softmax_regression, untrained
+from .white_box import ATTACKS, WHO, attacked, mean_picture, mean_row, served
+
+GROUPS = 4  # people who are missing together from one twin
+
+
+def controls(train: Photos, held: Photos, judges: Sequence[Judges]) -> dict[str, float]:
+    """Print the section; return the bars: shares above chance, by the worst of the measures."""
+    print("\n4. Controls: a line-up must be at chance")
+    twins, fresh = [], []
+    for seed, judge in enumerate(judges):
+        twins.append(_twins(train, held, judge, seed))
+        fresh.append(_untrained(train, held, seed))
+    return {
+        "twin_lineup_excess": _excess("twins without the person", twins, 1 / 40),
+        "random_init_excess": _excess("random weights (20 people)", fresh, 1 / 20),
+    }
+
+
+def _excess(name: str, found: Sequence[Verdict], chance: float) -> float:
+    figures = mean_row(name, found, None)
+    return max(figures["2of3"], figures["dlib1"]) - chance
+
+
+def _twins(train: Photos, held: Photos, judge: Judges, seed: int) -> Verdict:
+    """Judge pictures of each person's class from a model whose class was somebody else's.
+
+    Person p's photos are taken out and the photos of a stranger to the line-up's answer, the next
+    person of the group, stand under p's number: what is drawn for p owes p nothing.
+    """
+    drawn = np.zeros((len(WHO), *train.x.shape[1:]))
+    order = np.random.default_rng([6, seed]).permutation(WHO)
+    for group in np.array_split(order, GROUPS):
+        swapped: dict[int, int] = dict(zip(group.tolist(), np.roll(group, 1).tolist(), strict=True))
+        y = np.array([swapped.get(int(p), int(p)) for p in train.y])
+        model: Any = softmax_regression(Photos(x=train.x, y=y), 100 * seed + int(group[0]))
+        target, space = served(model)
+        claim, _ = attacked(ATTACKS["softmax"], target, mean_picture(held, space), WHO, seed)
+        drawn[group] = claim.images[group]
+    return judge.judge(drawn, WHO)
+
+
+def _untrained(train: Photos, held: Photos, seed: int) -> Verdict:
+    from reticent.targets.torch import TorchModel
+
+    private, others = two_groups(seed)
+    module = untrained(cnn(train.of(private), seed), seed)
+    target = TorchModel(module=module, classes=tuple(range(20)), images=PICTURES)
+    who = np.arange(20)
+    claim, _ = attacked(CNN_ATTACK, target, public_people(train, held, others), who, seed)
+    return Judges(held.of(private), seed).judge(claim.images, who)
