@@ -12,6 +12,7 @@ _HOME = {
     "HttpTarget": "http",
     "Memo": "memo",
     "OnnxTarget": "onnx",
+    "OpenAIModel": "openai",
     "ReplayTarget": "replay",
     "SklearnTarget": "sklearn",
     "Target": "base",
@@ -22,6 +23,7 @@ _HOME = {
     "model_digest": "files",
     "open_http": "http",
     "open_language_model": "_language_files",
+    "open_openai": "openai",
     "runs_code": "files",
     "save_model": "files",
 }

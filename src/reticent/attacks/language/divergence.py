@@ -29,6 +29,7 @@ class Divergence:
             and "" asks nothing, as fits a base model.
         draws: texts a word.
         length: tokens of each.
+        top_k: of the sampling; 0 for all tokens.
     """
 
     name: ClassVar[str] = "divergence"
@@ -46,6 +47,7 @@ class Divergence:
     request: str = ""
     draws: int = 8
     length: int = 100
+    top_k: int = 40
 
     def run(
         self,
@@ -64,7 +66,7 @@ class Divergence:
             [ids[:room] for ids in asked],
             new_tokens=self.length,
             n=self.draws,
-            sampling=Sampling(top_k=40),
+            sampling=Sampling(top_k=self.top_k),
             seed=int(rng.integers(2**31)),
         )
         left = tuple(
