@@ -18,6 +18,7 @@ from reticent.report.figures import precision, queries, roc, strip, svg
 from reticent.report.matrix import grids
 from reticent.report.ranking import severity
 from reticent.report.summary import summarise
+from reticent.report.wall import OUTCOMES, SMALL, walls
 
 _OPEN = 6  # panels of a figure that stand open; more fold away
 _DRAWN = 24  # panels of a figure that are drawn at all
@@ -79,7 +80,10 @@ def render(record: Record) -> str:
             s=summarise(record),
             style=Markup(style),
             script=Markup(script),
-            security=security(style, script),
+            security=security(style, script, pictures=record.images is not None),
+            walls=walls(record),
+            outcomes=OUTCOMES,
+            small=record.images is not None and max(record.images.shape[:2]) < SMALL,
             grids=grids(record),
             rocs=_panels(record, "roc"),
             precisions=_panels(record, "precision_recall"),
@@ -123,10 +127,18 @@ def asset(name: str) -> str:
     return (files("reticent.report") / "templates" / name).read_text("utf-8")
 
 
-def security(style: str, script: str) -> str:
-    """Return the Content-Security-Policy of a page with this style and script, and nothing else."""
+def security(style: str, script: str, *, pictures: bool = False) -> str:
+    """Return the Content-Security-Policy of a page with this style and script, and nothing else.
+
+    Args:
+        style: the page's style sheet.
+        script: its script.
+        pictures: whether it holds pictures; they stand in the page itself.
+    """
+    images = "img-src data:; " if pictures else ""
     return (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        f"default-src 'none'; {images}style-src '{_digest(style)}'; "
+        f"script-src '{_digest(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
 

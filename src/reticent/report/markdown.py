@@ -7,6 +7,7 @@ from reticent.audit.record import Record
 from reticent.report import evidence, format as fmt, wording, words
 from reticent.report.matrix import grids
 from reticent.report.summary import summarise
+from reticent.report.wall import walls
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$]|:(?=//)|(?<=www)\.)")
 _START = re.compile(r"^(\d*)([-+=.)#:])")
@@ -28,6 +29,7 @@ def render(record: Record) -> str:
         *_head(record),
         *_policies(record),
         *_matrix(record),
+        *_pictures(record),
         *_cells(record),
         *_people(record),
         *_controls(record),
@@ -140,6 +142,49 @@ def _cells(record: Record) -> list[str]:
         f"Intervals at {fmt.percent(record.confidence)} confidence, rounded outwards; tolerance "
         f"{fmt.number(record.tolerance)}.",
         table([*heads, "p, adjusted", "Why"], rows),
+    ]
+
+
+def _pictures(record: Record) -> list[str]:
+    """Return line-ups and outcomes of an audit of pictures; the pictures are in the HTML."""
+    if record.images is None:
+        return []
+    lines = [
+        [
+            escape(wall.cell.id),
+            escape(row.who),
+            fmt.full(row.first),
+            fmt.full(row.five) if row.five else "none",
+            fmt.full(row.shown) if row.shown else "none",
+        ]
+        for wall in walls(record)
+        for row in wall.rows
+    ]
+    outcomes = [
+        [
+            escape(wall.cell.id),
+            ", ".join(f"{n} {outcome}" for outcome, n in wall.counts),
+            f"{wall.gradient_steps:,}",
+            f"{wall.cell.queries:,}",
+        ]
+        for wall in walls(record)
+    ]
+    judges = [
+        [
+            escape(judge.name),
+            escape(judge.how),
+            "yes" if judge.decides else "no",
+            fmt.full(judge.genuine),
+        ]
+        for judge in record.images.judges
+    ]
+    return [
+        "## Pictures",
+        f"Each judge picks one of {record.images.people:,} people and never met the model; the "
+        "pictures themselves are in the HTML report.",
+        table(["Judge", "Looks at", "Decides", "Genuine photos recognised"], judges),
+        table(["Cell", "Judge", "Right person first", "First five", "Corrected"], lines),
+        table(["Cell", "Outcomes", "Gradient steps", "Queries"], outcomes),
     ]
 
 

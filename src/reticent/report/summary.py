@@ -132,7 +132,7 @@ def _whom(record: Record, top: Cell | None) -> tuple[str, ...]:
         tried = sorted({fmt.one_line(cell.access) for cell in record.cells})
         return (f"Access tried: {', '.join(tried) or 'none'}.",)
     sentences = [
-        f"To {words.access(top.access)}, {words.seen(top.seen)}, within "
+        f"To {words.access(top.access)}, {words.seen(top.seen, top.family)}, within "
         f"{_count(top.queries, 'row')} asked."
     ]
     findings = [cell for cell in record.cells if is_finding(cell)]

@@ -49,6 +49,8 @@ FAMILIES = {
     "chain": "Chains of attacks",
     "artefact": "Training rows kept in the model",
     "extraction": "Model extraction",
+    "embedding": "Embedding inversion",
+    "reconstruction": "Pictures made of the model",
 }
 
 CLAIMS = {
@@ -59,6 +61,8 @@ CLAIMS = {
     "chain": "step by step, more about people in the training data",
     "artefact": "training rows that the model keeps inside itself",
     "extraction": "how the model answers, well enough to copy it",
+    "embedding": "the texts behind vectors",
+    "reconstruction": "what people in the training data look like",
 }
 
 ACCESSES = {
@@ -67,6 +71,7 @@ ACCESSES = {
     "top_k": "anyone who may ask the model and sees its top scores",
     "scores": "anyone who may ask the model and sees its scores",
     "logits": "anyone who may ask the model and sees its raw logits",
+    "embedding": "anyone who gets hold of vectors and may ask the embedder",
     "weights": "anyone who holds the model file; no output policy can help there",
 }
 
@@ -75,6 +80,7 @@ SEENS = {
     "y": "knowing the person's other columns and true outcome",
     "label": "having seen the model's answer for the person",
     "scores": "having seen the model's full answer for the person",
+    "vectors": "having seen the vectors, and nothing of the texts",
 }
 
 NOT_RUN = {
@@ -103,6 +109,25 @@ _METRICS = {
     "mae_before": "mean absolute error before",
     "mae_after": "mean absolute error after",
     "exact_matches": "share of records rebuilt exactly",
+    "texts_read_gain": "texts read beyond the best rival",
+    "texts_read": "share of texts read",
+    "exact_match_gain": "texts word for word beyond the best rival",
+    "exact_match": "share of texts found word for word",
+    "token_f1": "token F1",
+    "token_f1_of_nearest": "token F1 of the nearest own text",
+    "token_f1_of_prior": "token F1 of the commonest words",
+    "entity_recovery": "share of entities found",
+    "entity_recovery_of_nearest": "share of entities in the nearest own text",
+    "entity_recovery_of_prior": "share of entities among the commonest words",
+    "recall_at_10": "nearest 10 that searches still find",
+    "line_up": "right person first in the line-up",
+    "line_up_2of3": "people whom two of three judges recognise",
+    "line_up_first_5": "right person among the first five",
+    "shown": "pictures that show the person",
+    "genuine_photos_recognised": "genuine photos recognised",
+    "precision_of_all_pictures": "people whom two of three judges recognise",
+    "nearer_to_training_photos": "nearer to training photos than to other photos of the person",
+    "ssim_to_nearest_training_photo": "SSIM to the nearest training photo",
 }
 
 
@@ -152,6 +177,8 @@ def access(name: str) -> str:
     return ACCESSES.get(name, f"anyone with access to {one_line(name)}")
 
 
-def seen(name: str) -> str:
+def seen(name: str, family: str = "") -> str:
     """Return what the adversary had seen."""
+    if family == "reconstruction":
+        return "knowing no more of each person than the class"
     return SEENS.get(name, f"having seen {one_line(name)}")

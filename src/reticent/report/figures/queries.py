@@ -29,7 +29,7 @@ def draw(cells: Sequence[tuple[Cell, int]], name: str, where: str) -> Markup:
         high *= 10
     frame = svg.Frame(340, 252, svg.Scale(1, high, 50, 316, log=True), svg.Scale(0, 1, 212, 12))
     parts = [
-        *svg.axis(frame, "x", svg.decades(1, high, unit="count"), "queries per person"),
+        *svg.axis(frame, "x", svg.decades(1, high, unit="count"), "queries in all"),
         *svg.axis(frame, "y", [(v / 4, f"{25 * v} %") for v in range(5)], "success"),
     ]
     for curve, style in curves:
@@ -55,7 +55,7 @@ def draw(cells: Sequence[tuple[Cell, int]], name: str, where: str) -> Markup:
         frame,
         name,
         f"Success against queries, {where}",
-        f"Share of people for whom the attack succeeds, against the queries it spent on each, "
+        f"Share of people for whom the attack succeeds, against the queries it spent in all, "
         f"for {names}. The table below has the numbers.",
         parts,
     )
