@@ -55,7 +55,7 @@ class Cell(_Part):
     attack: str
     family: str
     access: str = Field(description="The strongest channel the attack was given, lower case.")
-    seen: str = Field(description="What the adversary had seen: nothing, y, label, scores.")
+    seen: str = Field(description="What the adversary had seen: nothing, y, label, scores, vectors.")
     policy: str = Field(description="Name of one of the record's policies.")
     attribute: str | None = Field(default=None, description="Hidden column(s), joined by '+'.")
     subgroup: str = "all"

@@ -34,6 +34,10 @@ FORMULAS = {
     "entity_recovery": "entities whose words stand together in the claim / entities",
     "recall_at": "of the nearest texts that a search of the bare vectors gives, those that it gives "
     "under the policy",
+    "texts_read_gain": "(texts that only the attack reads - texts that only the best rival reads) "
+    "/ texts",
+    "exact_match_gain": "(texts only the attack finds word for word - texts only the best rival "
+    "does) / texts",
     "rows_found": "people whose row was read out of the model / people",
 }
 

@@ -126,11 +126,12 @@ def grade_texts(
     read = _is_read(claimed, true, entities)
     by_rival = {name: _is_read(texts, true, entities) for name, texts in rivals.items()}
     best = max(by_rival, key=lambda name: float(by_rival[name].mean()) if len(read) else 0.0)
-    gained = gain(read, by_rival, confidence=confidence)
+    gained = gain(read, by_rival, metric="texts_read_gain", confidence=confidence)
     exact = exact_match(claimed, true)
     content = gain(
         exact,
         {name: exact_match(texts, true) for name, texts in rivals.items()},
+        metric="exact_match_gain",
         confidence=confidence,
     )
     figures = [
