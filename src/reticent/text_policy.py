@@ -49,7 +49,9 @@ def shape_text(
         if isinstance(prompt_row, (list, tuple)):
             place = choice.index // choices_per_prompt if len(prompt_row) > 1 else 0
             row, index = prompt_row[place], choice.index - place * choices_per_prompt
-        shaped = replace(choice, token_scores=_shown(choice, policy, row, index, secret))
+        shaped = choice
+        if choice.token_scores is not None:
+            shaped = replace(choice, token_scores=_shown(choice, policy, row, index, secret))
         if (
             shaped.token_scores
             or choice.token_scores is None

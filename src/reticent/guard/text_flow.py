@@ -8,7 +8,7 @@ from reticent.core import BadAnswer, BadPolicy, Choice, TextReply
 from reticent.guard.gates import Gate
 from reticent.guard.padding import until_grid
 from reticent.guard.screens import is_private
-from reticent.guard.text_filter import Finding, HeldText, filtered, whole
+from reticent.guard.text_filter import Finding, HeldText, PassText, filtered, whole
 from reticent.guard.upstream.errors import UpstreamBad, UpstreamError
 from reticent.protocols import BadReply, Question, QuickProtocol, WireRequest, WireResponse
 from reticent.text_policy import shape_text
@@ -35,11 +35,13 @@ def shaped_reply(
     if gate.endpoint.task == "text":
         texts = gate.texts
         reply = texts.read_reply(response, question, gate.interface)
-        kept = tuple(
-            filtered(choice, gate.make_filter(), cut=whole, findings=findings)
-            for choice in reply.choices
-        )
-        shaped = _shaped(gate, question, TextReply(choices=kept, usage=reply.usage))
+        if gate.make_filter is not PassText:
+            kept = tuple(
+                filtered(choice, gate.make_filter(), cut=whole, findings=findings)
+                for choice in reply.choices
+            )
+            reply = TextReply(choices=kept, usage=reply.usage)
+        shaped = _shaped(gate, question, reply)
         return texts.write_reply(shaped, question, gate.interface)
     predictions = gate.predictions
     if gate.quick is not None:

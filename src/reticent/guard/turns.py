@@ -62,6 +62,7 @@ class Wait:
                     self._future = self._loop.create_future()
                     yield from self._future
             finally:
+                self.over = True  # also if whoever waited was cancelled
                 self._future = self.then = None
         error, self._error = self._error, None
         if error is not None:

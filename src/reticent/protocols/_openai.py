@@ -18,6 +18,7 @@ from reticent.protocols.base import BadQuestion, Interface, Question
 Check = Callable[[Any], Any]
 FINISHES = ("stop", "length", "content_filter")
 ASKED = "asked"  # in `Question.details`
+OWN = "own"  # in `Question.details`: the rows, as they were written here
 
 _ERRORS = {
     400: "invalid_request_error",
@@ -222,7 +223,20 @@ def text_question(
         alternatives=alternatives,
         include_usage=stream and include_usage,
     )
-    return Question(rows=rows, cost=cost, stream=stream, details={ASKED: known})
+    return Question(rows=rows, cost=cost, stream=stream, details={ASKED: known, OWN: rows})
+
+
+def request_of(question: Question, model: str) -> bytes:
+    """Return the request of a question of one row.
+
+    Raises: BadQuestion for a row that is none.
+    """
+    row = question.rows[0]
+    if question.rows is question.details.get(OWN):  # written here: need not be read again
+        more = write(streaming(question))[1:]
+        comma = b"," if question.stream else b""
+        return b'{"model":%b,%b%b%b' % (write(model), row.encode()[1:-1], comma, more)
+    return write({"model": model, **row_fields(row), **streaming(question)})
 
 
 def streaming(question: Question) -> dict[str, Any]:

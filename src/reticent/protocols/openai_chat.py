@@ -20,8 +20,7 @@ from reticent.protocols._openai import (
     flag,
     most_tokens_of,
     refusal,
-    row_fields,
-    streaming,
+    request_of,
     text_question,
     whole_setting,
     write_usage,
@@ -62,6 +61,9 @@ class OpenAIChat:
     kind: ClassVar[str] = "openai-chat"
     tasks: ClassVar[tuple[str, ...]] = ("text",)
 
+    def __init__(self) -> None:
+        self._known: tuple[Interface, str, dict[str, Check]] | None = None
+
     def path(self, interface: Interface) -> str:
         """Return the path; raises BadInput for settings that cannot be used."""
         known_settings(interface, _SETTINGS, kind=self.kind)
@@ -69,11 +71,16 @@ class OpenAIChat:
         _checks(interface)
         return interface.path or "/v1/chat/completions"
 
+    def _of(self, interface: Interface) -> tuple[str, dict[str, Check]]:
+        """Return path and checks of an endpoint, worked out once."""
+        if self._known is None or self._known[0] is not interface:
+            self._known = (interface, self.path(interface), _checks(interface))
+        return self._known[1:]
+
     def read_question(self, request: WireRequest, interface: Interface) -> Question:
         """Return the messages and what else decides the answer, as one row; raises BadQuestion."""
-        fields = checked(
-            question_object(request, needs=("messages",)), _checks(interface), interface
-        )
+        checks = self._of(interface)[1]
+        fields = checked(question_object(request, needs=("messages",)), checks, interface)
         if "messages" not in fields:
             raise BadQuestion("messages is null.", way_out="Send one message or more.")
         if "max_tokens" in fields and "max_completion_tokens" in fields:
@@ -89,9 +96,8 @@ class OpenAIChat:
         """Return the request; raises BadQuestion for rows that are none."""
         if len(question.rows) != 1:
             raise BadQuestion("A chat is one row.", way_out="Ask row by row.")
-        fields = row_fields(question.rows[0])
-        body = {"model": interface.model, **fields, **streaming(question)}
-        return WireRequest(method="POST", path=self.path(interface), body=write(body))
+        body = request_of(question, interface.model)
+        return WireRequest(method="POST", path=self._of(interface)[0], body=body)
 
     def read_reply(
         self, response: WireResponse, question: Question, interface: Interface

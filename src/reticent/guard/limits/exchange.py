@@ -12,6 +12,7 @@ from reticent.guard.limits.link import Link, StoreAway, sha_of
 from reticent.guard.limits.marks import Mark, Marks
 from reticent.guard.limits.memory import GRANTED
 from reticent.guard.limits.wire import Packed, ask, batch, bulk, pack, verdict
+from reticent.guard.turns import Wait
 from reticent.guard.types import Admission, Scope
 
 _PACKED_MOST = 10_000
@@ -29,20 +30,23 @@ class Slots:
         self.renewed_s = 0.0
 
 
-class _Ask:
-    __slots__ = ("answer", "packed", "rows", "slots")
+class Ask:
+    """A request that waits for the store.
 
-    def __init__(
-        self,
-        packed: list[Packed],
-        rows: int,
-        slots: Slots | None,
-        answer: asyncio.Future[Admission],
-    ) -> None:
+    Attributes:
+        answer: what the store said; None before the wait is over, and if it could not be asked.
+        wait: is over when there is an answer, or with StoreAway.
+    """
+
+    __slots__ = ("answer", "packed", "rows", "slots", "wait")
+
+    def __init__(self, packed: list[Packed], rows: int, slots: Slots | None) -> None:
         self.packed = packed
         self.rows = rows
         self.slots = slots
-        self.answer = answer
+        self.answer: Admission | None = None
+        self.wait = Wait(asyncio.get_running_loop())
+        self.wait.begin()
 
 
 class Exchange:
@@ -81,7 +85,7 @@ class Exchange:
         self._most_at_once = most_at_once
         self._epoch_key = bulk(f"{prefix}epoch".encode())
         self._packed: dict[str, Packed] = {}
-        self._waiting: deque[_Ask] = deque()
+        self._waiting: deque[Ask] = deque()
         self._over: deque[Slots] = deque()
         self._due: deque[Slots] = deque()
         self._held: dict[bytes, Slots] = {}
@@ -92,7 +96,7 @@ class Exchange:
         """Whether anything waits."""
         return bool(self._waiting or self._over or self._due)
 
-    def ask(self, scopes: Sequence[Scope], rows: int) -> asyncio.Future[Admission]:
+    def ask(self, scopes: Sequence[Scope], rows: int) -> Ask:
         """Let a request wait; the answer comes with a batch, or is StoreAway."""
         packed = []
         slots: Slots | None = None
@@ -106,9 +110,9 @@ class Exchange:
                     self._tickets += 1
                     slots = Slots([], b"%b:%d" % (self._name, self._tickets))
                 slots.keys.append(one.key)
-        answer: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Ask(packed, rows, slots, answer))
-        return answer
+        asked = Ask(packed, rows, slots)
+        self._waiting.append(asked)
+        return asked
 
     def _pack(self, scope: Scope) -> Packed:
         if len(self._packed) >= _PACKED_MOST:
@@ -177,7 +181,7 @@ class Exchange:
             _refuse(asks, "no answer")
             raise
 
-    def _hand_out(self, asks: Sequence[_Ask], answer: bytes, sent_s: float) -> None:
+    def _hand_out(self, asks: Sequence[Ask], answer: bytes, sent_s: float) -> None:
         at, sent_us = 0, int(sent_s * US_PER_S)
         for one in asks:
             refused, spent, at = verdict(answer, at, one.packed)
@@ -189,8 +193,9 @@ class Exchange:
             if slots is not None:
                 slots.renewed_s = sent_s
                 self._held[slots.ticket] = slots
-            if not one.answer.done():
-                one.answer.set_result(refused or _granted(slots))
+            if not one.wait.over:
+                one.answer = refused or _granted(slots)
+                one.wait.end()
             elif slots is not None:  # whoever asked is gone
                 self.give_up(slots)
 
@@ -199,10 +204,9 @@ def _pop(queue: deque[_T], most: int) -> list[_T]:
     return [queue.popleft() for _ in range(min(len(queue), most))]
 
 
-def _refuse(asks: Sequence[_Ask], why: str) -> None:
+def _refuse(asks: Sequence[Ask], why: str) -> None:
     for one in asks:
-        if not one.answer.done():
-            one.answer.set_exception(StoreAway(why))
+        one.wait.end(StoreAway(why))
 
 
 def _granted(slots: Slots | None) -> Admission:

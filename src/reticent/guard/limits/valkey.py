@@ -136,12 +136,13 @@ class SharedLimits:
             raise ValueError(f"{rows} rows asked; it must be 1 or more.")
         if self._store == "away":
             return await self._without_store(scopes, rows, sensitive)
-        answer = self._exchange.ask(scopes, rows)
+        asked = self._exchange.ask(scopes, rows)
         self._wake()
-        try:
-            return await answer
-        except StoreAway:
+        with suppress(StoreAway):
+            await asked.wait
+        if asked.answer is None:
             return await self._without_store(scopes, rows, sensitive)
+        return asked.answer
 
     async def _without_store(
         self, scopes: Sequence[Scope], rows: int, sensitive: bool
