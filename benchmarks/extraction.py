@@ -206,8 +206,8 @@ def large() -> tuple[int, dict[str, float]]:
     wrong = int((found.verdicts != real[0]).sum())
     print(
         f"135M: verdicts of {len(everything)} windows ({PROMPT}+{WANTED}): "
-        f"{1 / one_pass_s:.1f} a cs, {found.notes['ties_generated']} ties generated, {wrong} unlike generation in batches of "
-        f"32, {int(real[0].sum())} positives",
+        f"{1 / one_pass_s:.1f} a cs, {found.notes['ties_generated']} ties generated, "
+        f"{wrong} unlike generation in batches of 32, {int(real[0].sum())} positives",
         flush=True,
     )
     whole: list[TextClaim] = []
