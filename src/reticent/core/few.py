@@ -26,10 +26,12 @@ class Few(NamedTuple):
 
     def is_fine(self) -> bool:
         """Return whether the scores are plainly probabilities; False is no verdict."""
-        return self.scores is not None and all(
-            min(row) >= 0.0 and max(row) <= 1.0 and abs(sum(row) - 1.0) < SUM_TOL / 2
-            for row in self.scores
-        )
+        if self.scores is None:
+            return False
+        for row in self.scores:  # a loop: a generator costs more than such few numbers do
+            if not (min(row) >= 0.0 and max(row) <= 1.0 and abs(sum(row) - 1.0) < SUM_TOL / 2):
+                return False
+        return True
 
     def only(self, channels: int) -> "Few":
         """Return these answers without the parts that no open channel carries; see `Answer.only`.

@@ -79,7 +79,7 @@ def canonical_rows(x: "Inputs | Sequence[Any]") -> list[bytes]:
         flat = x.reshape(len(x), int(np.prod(x.shape[1:])))
         columns = [_cells(flat[:, j]) for j in range(flat.shape[1])]
         return _joined(columns, len(x))
-    if isinstance(x, Sequence):
+    if type(x) is list or isinstance(x, Sequence):
         return [_floats(row) or b"".join(map(canonical_cell, _flat(row))) for row in x]
     plain = [_plain_column(x.iloc[:, j]) for j in range(x.shape[1])]
     if plain and all(map(_fits_floats, plain)):  # the same bytes, several times as fast

@@ -64,14 +64,20 @@ class TopK:
         rows = few.scores
         if rows is None:
             return few
-        if any(v != v for row in rows for v in row):
-            return None
+        for row in rows:
+            for v in row:
+                if v != v:
+                    return None
         return Few(few.labels, [_best_of(row, self.k) for row in rows])
 
 
 def _best_of(row: list[float], k: int) -> list[float]:
     """Return a row with NaN for all but its `k` highest numbers, the earlier of equals first."""
     shown = [nan] * len(row)
+    if k == 1:
+        best = max(row)
+        shown[row.index(best)] = best
+        return shown
     for i in sorted(range(len(row)), key=row.__getitem__, reverse=True)[:k]:
         shown[i] = row[i]
     return shown

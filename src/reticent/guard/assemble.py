@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from reticent.config import GuardFile
@@ -335,7 +335,13 @@ def _gates(file: GuardFile, secret: bytes, upstreams: Mapping[tuple[str, str], U
 
 
 def _who(secret: bytes) -> Callable[[Caller], tuple[str, str]]:
-    return lambda caller: pseudonyms_of(secret, caller)
+    known = lru_cache(maxsize=REMEMBERED)(partial(_names, secret))
+    return lambda caller: known(caller.tenant, caller.identity, caller.token)
+
+
+def _names(secret: bytes, tenant: str, identity: str, token: str) -> tuple[str, str]:
+    caller = Caller(tenant=tenant, identity=identity, token=token, models=frozenset())
+    return pseudonyms_of(secret, caller)
 
 
 def _network(secret: bytes) -> Callable[[str], str]:

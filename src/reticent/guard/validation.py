@@ -15,7 +15,7 @@ import numpy as np
 
 from reticent.config.guard import Endpoint, Input
 from reticent.core import BadInput
-from reticent.protocols.base import Question
+from reticent.protocols.base import CHECKED, Question
 
 NO_ROWS = "no rows"
 TOO_MANY_ROWS = "too many rows"
@@ -73,19 +73,27 @@ class Validator:
         if isinstance(rows, np.ndarray):
             return self._check_array(rows)
         if self._width >= 0:
-            return self._check_plain(rows, count)
+            floats = question.details.get(CHECKED) is rows
+            return self._check_plain(rows, count, floats=floats)
         if self._checks:
             return self._check_columns(rows, count)
         if self._shape:
             return self._check_nested(rows)
         return "" if all(map(_is_sane, rows)) else OUTSIDE
 
-    def _check_plain(self, rows: Sequence[Any], count: int) -> str:
+    def _check_plain(self, rows: Sequence[Any], count: int, *, floats: bool) -> str:
         """Check rows of numbers alone."""
         width = self._width
         if count * width > _LITTLE:
             return self._check_many(rows)
         low, high = self._low, self._high
+        if floats:  # lists of floats, as the protocol has seen
+            for row in rows:
+                if len(row) != width:
+                    return WRONG_SHAPE
+                if not (all(map(le, low, row)) and all(map(ge, high, row))):
+                    return OUTSIDE
+            return ""
         for row in rows:
             if type(row) is not list or len(row) != width:
                 return WRONG_SHAPE

@@ -15,7 +15,7 @@ from reticent.core.answers import FEW
 from reticent.protocols._answers import flat, numbers
 from reticent.protocols._body import SAFE, bad_reply, only
 from reticent.protocols._rows import WHOLE, cells_of, in_order, read_rows
-from reticent.protocols.base import BadQuestion, Interface, Question
+from reticent.protocols.base import CHECKED, BadQuestion, Interface, Question
 
 _WHOLE_RANGES: Mapping[str, tuple[int, int]] = {
     **{f"INT{b}": (-(1 << (b - 1)), (1 << (b - 1)) - 1) for b in (8, 16, 32, 64)},
@@ -23,7 +23,6 @@ _WHOLE_RANGES: Mapping[str, tuple[int, int]] = {
 }
 _FLOATS = {"FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
 FEW_CELLS = 200
-CHECKED = "checked"  # in `Question.details`: rows that can be written as they are
 FORM = "form"  # in `Question.details`: the `PlainForm` of the question
 _PLAIN = {"name", "shape", "datatype", "data"}
 _FLOAT = {float}

@@ -18,6 +18,10 @@ from reticent.core.few import Few
 from reticent.core.text import TextReply
 
 JSON = "application/json"
+CHECKED = "checked"
+"""In `Question.details`: the rows, if they are lists of finite floats, without -0.0, of one width.
+
+Whoever changes rows puts others in their place, so these count only if they are `Question.rows`."""
 
 
 class BadQuestion(ReticentError):

@@ -31,7 +31,6 @@ from reticent.protocols._body import (
 from reticent.protocols._forms import Forms, around_data
 from reticent.protocols._json import write
 from reticent.protocols._tensors import (
-    CHECKED,
     DATATYPES,
     FORM,
     PlainForm,
@@ -51,6 +50,7 @@ from reticent.protocols._tensors import (
     shape_of,
 )
 from reticent.protocols.base import (
+    CHECKED,
     JSON,
     BadQuestion,
     Interface,

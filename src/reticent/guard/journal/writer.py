@@ -36,6 +36,7 @@ from reticent.guard.types import Entry, JournalDown
 
 Waiting: TypeAlias = "tuple[Entry, asyncio.Future[None] | None]"
 
+_SALTS_BYTES = 16_384
 _BUSY, _IDLE, _LINGERING = 0, 1, 2
 
 
@@ -100,6 +101,7 @@ class ChainedJournal:
             store.close()
             raise
         self._signed_s = clock()
+        self._salts = b""  # random bytes that were not used yet
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -236,7 +238,10 @@ class ChainedJournal:
         settle(waiting, self._down)
 
     def _sealed(self, entries: Sequence[Entry]) -> list[Row]:
-        salts = os.urandom(SALT_BYTES * len(entries))
+        size = SALT_BYTES * len(entries)
+        if len(self._salts) < size:  # each call lets go of the interpreter's lock: so many at once
+            self._salts = os.urandom(size + _SALTS_BYTES)
+        salts, self._salts = self._salts[:size], self._salts[size:]
         return sealed(self._keys.chain, self._head, [payload_of(e) for e in entries], salts)
 
     def _write(self, rows: Sequence[Row], *, durable: bool) -> None:
