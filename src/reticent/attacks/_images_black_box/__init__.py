@@ -1,0 +1,1 @@
+"""Shared maths of the attacks that see pictures' answers only."""
