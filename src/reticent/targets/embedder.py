@@ -3,7 +3,8 @@
 All take texts as `core.as_texts` lays them out and answer with `Answer.embeddings`, (n, d).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, final
@@ -92,9 +93,13 @@ def transformers_embedder(
     path = Path(folder)
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(str(path), local_files_only=True)
-        model = transformers.AutoModel.from_pretrained(
-            str(path), local_files_only=True, dtype=getattr(torch, precision), use_safetensors=True
-        ).eval()
+        with _without_progress(transformers):
+            model = transformers.AutoModel.from_pretrained(
+                str(path),
+                local_files_only=True,
+                dtype=getattr(torch, precision),
+                use_safetensors=True,
+            ).eval()
     except (OSError, ValueError, KeyError) as error:
         said = (str(error).strip().splitlines() or ["no message"])[0][:300]
         raise BadInput(
@@ -135,6 +140,19 @@ def _pooled(torch: Any, model: Any, ids: Sequence[Sequence[int]], pooling: Pooli
             return np.asarray(states[:, 0].numpy())
         kept = mask[..., None]
         return np.asarray(((states * kept).sum(1) / kept.sum(1)).numpy())
+
+
+@contextmanager
+def _without_progress(transformers: Any) -> Iterator[None]:
+    """Keep transformers from drawing a bar of its own while weights are read."""
+    bars = transformers.utils.logging
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()
 
 
 def _language() -> tuple[Any, Any]:
