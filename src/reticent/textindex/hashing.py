@@ -28,7 +28,9 @@ def prefetch(typing: Any, array: Any, index: Any) -> Any:
         place = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
         number = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        known = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        known = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]  # numba's own
+            builder.module, kind, "llvm.prefetch.p0"
+        )
         builder.call(known, [place, *(ir.Constant(number, v) for v in (0, 3, 1))])
         return context.get_dummy_value()
 

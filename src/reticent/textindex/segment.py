@@ -205,6 +205,8 @@ def open_segment(path: Path, key: IndexKey, *, check: bool = True) -> Segment:
     signed = head[: layout.FIELDS + 8 * layout.N_FIELDS]
     if key.derived(b"header" + signed, 16) != head[len(signed) : len(signed) + 16]:
         raise _broken(path, "its header was changed")
+    if head[len(signed) + 16 :].strip(b"\0"):
+        raise _broken(path, "its header is followed by something else")
     fields = tuple(
         np.frombuffer(head, dtype="<i8", offset=layout.FIELDS, count=layout.N_FIELDS).tolist()
     )
