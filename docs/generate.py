@@ -46,7 +46,7 @@ def command_line() -> str:
 def configuration() -> str:
     """Return docs/configuration.md: every table and key of reticent.toml."""
     from reticent.cli.example import CONFIG
-    from reticent.config import Config
+    from reticent.config import Config, ImageConfig
 
     schema = Config.model_json_schema()
     parts = [
@@ -61,7 +61,23 @@ def configuration() -> str:
         CONFIG.format(seed=1978).rstrip(),
         "```\n",
     ]
+    parts += _tables(schema)
+    parts += [
+        "# Models of pictures\n",
+        '`modality = "image"` on a line of its own, above all tables, makes it an audit of a model '
+        "of pictures: [how to audit a face model](images.md). `[[policy]]` is as above; the other "
+        "tables are these. `reticent schema image-config` prints their JSON Schema.\n",
+    ]
+    pictures = ImageConfig.model_json_schema()
+    parts += _tables(pictures, without=("modality", "policy"))
+    return "\n".join([*parts, *_defences()])
+
+
+def _tables(schema: dict[str, Any], *, without: tuple[str, ...] = ()) -> list[str]:
+    parts = []
     for name, entry in schema["properties"].items():
+        if name in without:
+            continue
         table, many = _table(entry, schema)
         title = f"[[{name}]]" if many else f"[{name}]"
         parts += [f"## `{title}`\n", f"{table.get('description', '')}\n"]
@@ -72,7 +88,7 @@ def configuration() -> str:
             meaning = _cell(value.get("description", ""))
             parts.append(f"| `{key}` | {_cell(_type(value, schema))} | {default} | {meaning} |")
         parts.append("")
-    return "\n".join([*parts, *_defences()])
+    return parts
 
 
 def _defences() -> list[str]:

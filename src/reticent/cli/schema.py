@@ -10,12 +10,17 @@ class Which(StrEnum):
     """What can be described."""
 
     CONFIG = "config"
+    IMAGE_CONFIG = "image-config"
     RECORD = "record"
 
 
 def schema(
     which: Annotated[
-        Which, typer.Argument(help="config: reticent.toml. record: what an audit writes.")
+        Which,
+        typer.Argument(
+            help="config: reticent.toml. image-config: the same for a model of pictures. record: "
+            "what an audit writes."
+        ),
     ] = Which.CONFIG,
 ) -> None:
     """Print the JSON Schema of the configuration or of the record."""
@@ -29,6 +34,6 @@ def _schema(which: Which) -> dict[str, object]:
         from reticent.audit.record import Record
 
         return Record.model_json_schema()
-    from reticent.config import json_schema
+    from reticent.config import ImageConfig, json_schema
 
-    return json_schema()
+    return json_schema(ImageConfig) if which is Which.IMAGE_CONFIG else json_schema()

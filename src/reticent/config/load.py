@@ -323,9 +323,9 @@ def _too_deep(path: Path) -> BadInput:
     return BadInput(f"{path}: its values are nested too deep.", way_out=WRITE_ONE)
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of reticent.toml."""
-    schema = Config.model_json_schema()
+def json_schema(form: type[Config] | type[ImageConfig] = Config) -> dict[str, Any]:
+    """Return the JSON Schema of reticent.toml, about tables or about pictures."""
+    schema = form.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "reticent.toml"} | {
         key: value for key, value in schema.items() if key != "title"
     }

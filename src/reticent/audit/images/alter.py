@@ -21,7 +21,7 @@ def copies_of(
 
 
 def altered(images: Floats, rng: np.random.Generator) -> Floats:
-    """Return pictures as a reconstruction might show them: moved, mirrored, blurred, relit, noisy.
+    """Return pictures as a reconstruction might show them: moved, turned, blurred, relit, noisy.
 
     Args:
         images: (m, height, width).
