@@ -57,7 +57,7 @@ class TemplateInversion:
     )
 
     steps: int = 40
-    blur: float = 3.0
+    blur: float = 2.0
     moves: int = 2
     stride: float = 0.012
 

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from reticent.attacks._images.priors import (
+    USUAL_SPREAD,
+    blurred,
+    combined,
+    moved,
+    principal,
+    public,
+    smooth,
+    subspace,
+    total_variation,
+    unit_rms,
+)
+from reticent.core import ImageSpace, NotEnoughKnowledge, Population
+
+SPACE = ImageSpace(shape=(8, 10))
+RNG = np.random.default_rng(2)
+
+
+def _known(n=6):
+    x = SPACE.inputs(RNG.random((n, 80)))
+    return public(Population(x=x, y=np.zeros(n)), SPACE)
+
+
+def test_spread_is_the_distance_of_public_pictures_from_their_mean():
+    known = _known(50)
+    assert known.spread == pytest.approx(np.sqrt(1 / 12), rel=0.05)
+    assert public(None, SPACE).spread == USUAL_SPREAD
+    assert public(None, SPACE).mean.tolist() == [0.5] * 80
+
+
+def test_a_blur_keeps_the_mean_and_flattens():
+    rows = RNG.standard_normal((2, 80)).astype(np.float32)
+    flat = blurred(rows, SPACE, 2.0)
+    np.testing.assert_allclose(flat.mean(axis=1), rows.mean(axis=1), atol=1e-5)
+    assert flat.std() < rows.std() / 3
+    assert blurred(rows, SPACE, 0.0) is rows
+
+
+def test_the_blur_narrows_along_the_way():
+    rows = RNG.standard_normal((1, 80)).astype(np.float32)
+    prior = smooth(SPACE, 3.0, 0.5)
+    assert prior(rows, rows, 0.0).std() < prior(rows, rows, 1.0).std()
+
+
+def test_total_variation_pulls_a_lone_bright_pixel_down():
+    rows = np.full((1, 80), 0.5, dtype=np.float32)
+    rows[0, 34] = 1.0
+    pull = total_variation(SPACE, 1.0)(np.zeros_like(rows), rows, 0.0)
+    assert pull[0, 34] == pull.min() < 0
+    assert pull.sum() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_the_subspace_holds_nothing_that_public_pictures_do_not():
+    known = _known()
+    basis, variance = principal(known, 3)
+    assert (np.diff(variance) <= 0).all()
+    np.testing.assert_allclose(basis @ basis.T, np.eye(3), atol=1e-5)
+    across = RNG.standard_normal((1, 80)).astype(np.float32)
+    across -= across @ basis.T @ basis
+    assert np.abs(subspace(known, 3)(across, across, 0.0)).max() < 1e-5
+    with pytest.raises(NotEnoughKnowledge):
+        principal(public(None, SPACE), 3)
+
+
+def test_moving_there_and_back_changes_the_border_only():
+    rows = RNG.random((1, 80)).astype(np.float32)
+    by = np.array([1, -2])
+    back = moved(moved(rows, SPACE, by), SPACE, -by).reshape(8, 10)
+    np.testing.assert_array_equal(back[:-1, 2:], rows.reshape(8, 10)[:-1, 2:])
+
+
+def test_rows_that_are_no_numbers_become_nothing():
+    rows = np.array([[np.nan, np.nan], [3.0, 3.0], [0.0, 0.0]], dtype=np.float32)
+    assert unit_rms(rows).tolist() == [[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
+
+
+def test_priors_apply_in_turn():
+    double = combined([lambda d, r, s: d + 1, lambda d, r, s: d * 2])
+    assert double(np.ones((1, 2)), np.ones((1, 2)), 0.0).tolist() == [[4.0, 4.0]]

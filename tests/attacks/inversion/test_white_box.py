@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+
+from reticent.access import Access
+from reticent.attacks._images.gradient import NotDifferentiable, gradient_of
+from reticent.attacks.base import Knowledge
+from reticent.attacks.inversion.white_box import ImageInversion, most_agreed
+from reticent.core import Candidates, Channel, ImageSpace, NotEnoughKnowledge
+from reticent.ledger import QueryLedger
+from reticent.policy import Policy
+from reticent.targets.sklearn import SklearnTarget
+from reticent.testing import chances, plant_images
+
+SPACE = ImageSpace(shape=(12, 12), flat=True)
+
+
+def _door(model):
+    return Access(
+        target=SklearnTarget(model),
+        policy=Policy(),
+        ledger=QueryLedger(),
+        identity="attack",
+        exposed=Channel.WEIGHTS,
+    )
+
+
+def _run(attack, planted):
+    return attack.run(
+        planted.access, planted.candidates, planted.knowledge, np.random.default_rng(0)
+    )
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        ImageInversion(loss="margin"),
+        ImageInversion(loss="cross-entropy", restarts=3),
+        ImageInversion(loss="poincare"),
+        ImageInversion(parts=20),
+        ImageInversion(total_variation=0.1, blur=1.0),
+    ],
+    ids=["margin", "cross-entropy", "poincare", "subspace", "even"],
+)
+def test_every_loss_and_prior_finds_the_planted_prototypes(attack):
+    planted = plant_images(leak=True, seed=21, n=10)
+    claim = _run(attack, planted)
+    assert chances(claim, planted)[0] < 1e-6
+    assert claim.images.shape == (10, 12, 12)
+    assert 0 <= claim.images.min() <= claim.images.max() <= 1
+
+
+def test_confidence_is_high_where_the_model_agrees_and_steps_are_counted():
+    planted = plant_images(leak=True, seed=22, n=10)
+    claim = _run(ImageInversion(loss="margin", steps=3, restarts=2), planted)
+    assert claim.confidence.min() > 0.85
+    assert claim.steps == 60  # 3 steps x 2 restarts x 10 classes, one view
+    assert claim.notes["gradient"] == "closed form"
+
+
+def test_a_straight_model_needs_one_step():
+    assert _run(ImageInversion(steps=9), plant_images(leak=True, seed=22, n=10)).steps == 10
+
+
+def test_a_class_wanted_twice_is_drawn_once():
+    claim = _run(ImageInversion(), plant_images(leak=True, seed=23, n=20))
+    np.testing.assert_array_equal(claim.images[:10], claim.images[10:])
+    assert claim.steps == 10
+
+
+def test_a_forest_falls_back_to_differences_and_says_so():
+    rng = np.random.default_rng(4)
+    x = rng.random((80, 144))
+    y = (x[:, :72].mean(axis=1) > x[:, 72:].mean(axis=1)).astype(int)
+    model = RandomForestClassifier(20, random_state=0).fit(x, y)
+    claim = ImageInversion(steps=2, views=1, reach=0.3).run(
+        _door(model),
+        Candidates(x=np.empty((2, 0)), y=np.array([0, 1])),
+        Knowledge(images=SPACE),
+        rng,
+    )
+    assert "estimated from differences: RandomForestClassifier" in claim.notes["gradient"]
+    halves = claim.images.reshape(2, 2, 72).mean(axis=2)
+    assert halves[1, 0] - halves[1, 1] > halves[0, 0] - halves[0, 1]
+
+
+def test_a_model_without_any_answer_to_differentiate_is_refused():
+    with pytest.raises(NotDifferentiable, match="object"):
+        gradient_of(object(), SPACE, np.random.default_rng(0))
+
+
+def test_wanted_classes_must_be_named():
+    model = LogisticRegression().fit(np.eye(144)[:4], [0, 1, 0, 1])
+    for knowledge, y in ((Knowledge(), np.array([0])), (Knowledge(images=SPACE), None)):
+        with pytest.raises(NotEnoughKnowledge):
+            ImageInversion().run(
+                _door(model), Candidates(x=np.empty((1, 0)), y=y), knowledge,
+                np.random.default_rng(0),
+            )  # fmt: skip
+
+
+def test_the_restart_that_the_others_agree_with_is_claimed():
+    rng = np.random.default_rng(5)
+    face, odd = rng.random((1, 50)), rng.random((1, 50))
+    found = [odd, face + 0.01 * rng.random((1, 50)), face + 0.01 * rng.random((1, 50))]
+    chosen = most_agreed([f.astype(np.float32) for f in found])
+    assert np.abs(chosen - face).max() < 0.02
+
+
+@pytest.mark.parametrize("wrong", [{"loss": "l2"}, {"steps": 0}, {"views": 0}, {"blur": -1.0}])
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(ValueError, match="must"):
+        ImageInversion(**wrong)
