@@ -45,19 +45,11 @@ class CachedModel:
     def _branched(cache: Any, rows: Ints) -> Any:
         """Return the rows that branches go on from; the cache itself stays as it is."""
         import torch
-        from transformers import DynamicCache
 
-        branched = DynamicCache()
-        which = torch.from_numpy(rows)
-        alone = len(cache.layers) > 0 and cache.layers[0].keys.shape[0] == 1
-        for i, layer in enumerate(cache.layers):
-            if alone:  # a view: what is appended is copied anyway
-                keys = layer.keys.expand(len(rows), -1, -1, -1)
-                values = layer.values.expand(len(rows), -1, -1, -1)
-            else:
-                keys, values = layer.keys[which], layer.values[which]
-            branched.update(keys, values, i)
-        return branched
+        from reticent.attacks.language._branches import branched
+
+        with torch.inference_mode():
+            return branched(cache, torch.from_numpy(rows))
 
 
 @final
