@@ -55,7 +55,9 @@ class Cell(_Part):
     attack: str
     family: str
     access: str = Field(description="The strongest channel the attack was given, lower case.")
-    seen: str = Field(description="What the adversary had seen: nothing, y, label, scores, vectors.")
+    seen: str = Field(
+        description="What the adversary had seen: nothing, y, label, scores, vectors."
+    )
     policy: str = Field(description="Name of one of the record's policies.")
     attribute: str | None = Field(default=None, description="Hidden column(s), joined by '+'.")
     subgroup: str = "all"
@@ -133,7 +135,7 @@ class ModelEntry(_Part):
     name: str
     owner: str
     kind: str
-    task: Literal["classification", "regression", "embedding"]
+    task: Literal["classification", "regression", "embedding", "text"]
     digest: str
     classes: list[str] = Field(default_factory=list)
     train_score: float | None = None

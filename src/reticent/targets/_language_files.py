@@ -118,6 +118,9 @@ def _gguf(path: Path, tokeniser: str | Path | None, dtype: Dtype) -> tuple[Any, 
     auto = _transformers()
     for needed in ("gguf", "accelerate"):
         _import(needed)
+    # Weights left in blocks need a kernel that transformers would fetch from a hub.
+    unpacked = getattr(auto, "GgufConfig", None)
+    how = {} if unpacked is None else {"quantization_config": unpacked(dequantize=True)}
     with _quiet():
         model = auto.AutoModelForCausalLM.from_pretrained(
             str(path.parent),
@@ -125,6 +128,7 @@ def _gguf(path: Path, tokeniser: str | Path | None, dtype: Dtype) -> tuple[Any, 
             dtype=_torch_dtype(dtype),
             local_files_only=True,
             trust_remote_code=False,
+            **how,
         )
         if tokeniser is not None:
             return model, _tokens(tokeniser)

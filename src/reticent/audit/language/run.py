@@ -1,0 +1,332 @@
+"""Run an audit of a language model, from plan to record."""
+
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from reticent.attacks.language import TextAttack, text_attack_types
+from reticent.audit.grade.base import Graded
+from reticent.audit.language.controls import NULL_HITS, NULL_SCORES, controls
+from reticent.audit.language.experiment import TextExperiment, check_experiment
+from reticent.audit.language.grade import MEMBER, grade_passages, grade_written
+from reticent.audit.language.record import known_of, measured_of, record_of
+from reticent.audit.pieces import Piece, find, keep, piece_key
+from reticent.audit.plan import Plan, Task
+from reticent.audit.record import Control, NotRun, Record, RunEntry
+from reticent.audit.save import save, sealed
+from reticent.audit.store import Store
+from reticent.core import (
+    BadAnswer,
+    BadInput,
+    BudgetSpent,
+    Channel,
+    Column,
+    Family,
+    NotEnoughKnowledge,
+    NotExposed,
+    ReticentError,
+    Seen,
+)
+from reticent.core.events import Listener, Progress, silent
+from reticent.core.language import Passage, TextClaim
+
+LEVELS = {
+    "logprobs": Channel.TOKENS | Channel.LOGPROBS,
+    "tokens": Channel.TOKENS,
+}
+
+
+@dataclass(slots=True)
+class _Progressed:
+    """What has been measured so far; survives an interruption."""
+
+    pieces: dict[str, Piece] = field(default_factory=dict)
+    controls: list[Control] = field(default_factory=list)
+    not_run: list[NotRun] = field(default_factory=list)
+    reused: int = 0
+
+
+def run_text_audit(
+    experiment: TextExperiment,
+    *,
+    out: Path | None,
+    now: Callable[[], datetime],
+    resume: bool = False,
+    only: Sequence[str] = (),
+    shelf: Mapping[str, TextAttack] | None = None,
+    listen: Listener = silent,
+) -> Record:
+    """Measure everything that the experiment allows and return the record.
+
+    Args:
+        experiment: what is audited.
+        out: folder for `record.json` and, under `work/`, for finished pieces; None to keep
+            nothing. Texts are never written.
+        now: tells the time.
+        resume: take finished pieces over from `out/work/`.
+        only: attacks to run; empty for those that the experiment chose.
+        shelf: attacks with their settings; default: every installed one.
+        listen: hears how far the work has come.
+
+    Raises: BadInput, BadAnswer and the like; KeyboardInterrupt. What was measured before is in
+        `out/record.json` then, marked incomplete, and `resume=True` goes on from there.
+    """
+    started, clock, cpu = now(), time.perf_counter(), time.process_time()
+    check_experiment(experiment)
+    shelf = text_shelf(experiment) if shelf is None else shelf
+    plan = draw_up(experiment, shelf, only=only)
+    store = Store(None if out is None else out / "work")
+    if out is not None and not resume:
+        _forget(store)
+    so_far = _Progressed(not_run=list(plan.not_run))
+    complete = False
+    known = known_of(experiment)
+
+    def record() -> Record:
+        return record_of(
+            experiment,
+            plan,
+            so_far.pieces,
+            so_far.controls,
+            so_far.not_run,
+            known,
+            run=RunEntry(
+                started_at=started.isoformat(),
+                finished_at=now().isoformat(),
+                complete=complete,
+                reticent_version=_version(),
+                python_version=platform.python_version(),
+                cpu_s=round(time.process_time() - cpu, 3),
+                wall_s=round(time.perf_counter() - clock, 3),
+                cpu_s_by_cell={
+                    name: round(piece.measured.cpu_s, 4) for name, piece in so_far.pieces.items()
+                },
+                reused=so_far.reused,
+            ),
+        )
+
+    try:
+        _measure(experiment, plan, shelf, so_far, store=store, listen=listen)
+        complete = True
+    except BaseException:
+        if out is not None and so_far.pieces:
+            save(record(), out / "record.json")
+        raise
+    result = sealed(record())
+    if out is not None:
+        save(result, out / "record.json")
+    return result
+
+
+def text_shelf(experiment: TextExperiment) -> dict[str, TextAttack]:
+    """Return every attack on language models on the shelf, set as the experiment declares."""
+    shared = {
+        "draws": experiment.draws,
+        "success": experiment.success,
+        "prompt": experiment.prompt,
+        "wanted": experiment.wanted,
+    }
+    takes = {
+        "discoverable-extraction": ("draws", "success"),
+        "document-screening": ("draws", "success", "prompt", "wanted"),
+    }
+    found: dict[str, TextAttack] = {}
+    for name, kind in text_attack_types().items():
+        make: Any = kind
+        found[name] = make(**{key: shared[key] for key in takes.get(name, ())})
+    return found
+
+
+def draw_up(
+    experiment: TextExperiment, shelf: Mapping[str, TextAttack], *, only: Iterable[str] = ()
+) -> Plan:
+    """Return a task for every attack through every policy, with the most that is open to it.
+
+    Raises: BadInput for an attack that is not on the shelf.
+    """
+    asked = list(only) or [a for a in experiment.attacks if a != "all"] or list(shelf)
+    for name in [*asked, *experiment.exclude]:
+        if name not in shelf:
+            raise BadInput(
+                f"There is no attack {name!r} on texts; the shelf holds {sorted(shelf)}.",
+                way_out="See `reticent attacks`.",
+            )
+    tasks: list[Task] = []
+    skipped: list[NotRun] = []
+    for name, attack in shelf.items():
+        if name not in asked or name in experiment.exclude:
+            skipped.append(NotRun(what=name, why="Not chosen for this audit.", kind="not chosen"))
+            continue
+        for policy in experiment.policies:
+            open_ = experiment.door(policy).channels & attack.accepts
+            if not open_:
+                why = f"Policy {policy!r} and the model show nothing that it works with."
+                skipped.append(NotRun(what=f"{name} under {policy}", why=why, kind="not exposed"))
+                continue
+            tasks.append(
+                Task(
+                    attack=name,
+                    family=Family.TEXT,
+                    level="logprobs" if Channel.LOGPROBS & open_ else "tokens",
+                    policy=policy,
+                    seen=Seen.NOTHING,
+                    declared=any(
+                        a in ("all", name) and p in ("all", policy) for a, p in experiment.declared
+                    ),
+                )
+            )
+    return Plan(tasks=tuple(tasks), not_run=tuple(skipped))
+
+
+def _measure(
+    experiment: TextExperiment,
+    plan: Plan,
+    shelf: Mapping[str, TextAttack],
+    so_far: _Progressed,
+    *,
+    store: Store,
+    listen: Listener,
+) -> None:
+    digest = experiment.digest
+    under = {True: experiment.passages(), False: experiment.documents()}
+    for i, task in enumerate(plan.tasks):
+        attack: Any = shelf[task.attack]
+        key = piece_key(digest, attack, task, experiment.policies[task.policy].digest)
+        piece = find(store, key)
+        if piece is None:
+            piece = _work(experiment, attack, task, under[attack.prompted], so_far)
+            if piece is not None:
+                keep(store, key, piece)
+        if piece is not None:
+            so_far.pieces[task.id] = piece
+            so_far.reused += piece.reused
+        reused = piece is not None and piece.reused
+        listen(
+            Progress(stage="cells", done=i + 1, total=len(plan.tasks), what=task.id, reused=reused)
+        )
+    so_far.controls += controls(experiment, so_far.pieces)
+    listen(Progress(stage="controls", done=1, total=1, what="texts"))
+
+
+def _work(
+    experiment: TextExperiment,
+    attack: TextAttack,
+    task: Task,
+    under: tuple[list[Passage], Column],
+    so_far: _Progressed,
+) -> Piece | None:
+    """Run one task; an attack that cannot or does not work is written down, not dropped."""
+    cpu = time.process_time()
+    access = experiment.door(task.policy)
+    passages, group = under
+
+    def missed(error: object, kind: Any) -> None:
+        so_far.not_run.append(NotRun(what=task.id, why=str(error), kind=kind))
+
+    try:
+        claim = attack.run(access, passages, experiment.knowledge, _rng(experiment, task.id))
+    except NotExposed as error:
+        missed(error, "not exposed")
+        return None
+    except NotEnoughKnowledge as error:
+        missed(error, "not enough knowledge")
+        return None
+    except BudgetSpent as error:
+        missed(error, "budget")
+        return None
+    except BadAnswer:
+        raise  # the model itself does not work: nothing after this can be trusted
+    except ReticentError as error:
+        missed(error, "failed")
+        return None
+    except Exception as error:  # a plug-in's fault must not cost what was measured before
+        missed(f"{type(error).__name__}: {error}", "failed")
+        return None
+    if claim.written is None and len(claim.scores) != len(passages):
+        missed(f"{attack.name} claims no score for each passage.", "failed")
+        return None
+    graded, nulls = _graded(experiment, claim, group)
+    measured = measured_of(
+        experiment,
+        attack,
+        task,
+        graded,
+        queries=access.queries,
+        tokens=access.tokens_spent,
+        notes={k: v for k, v in claim.notes.items() if k != "scores"},
+        cpu_s=time.process_time() - cpu,
+    )
+    return Piece(measured=measured, arrays={**graded.arrays, **nulls})
+
+
+def _graded(
+    experiment: TextExperiment, claim: TextClaim, group: Column
+) -> tuple[Graded, dict[str, Column]]:
+    """Return the grade, and what the attack says of text that was never seen."""
+    if claim.written is not None:
+        size = min(sum(map(len, side)) for side in (experiment.training, experiment.unseen))
+        sides = [_as_much(side, size) for side in (experiment.training, experiment.unseen)]
+        least = min(20, experiment.wanted)
+        whole = grade_written(
+            claim, sides[0], sides[1], least=least, confidence=experiment.confidence
+        )
+        halves = [experiment.unseen[k::2] for k in (0, 1)]
+        size = min(sum(map(len, half)) for half in halves)
+        apart = [
+            grade_written(
+                claim,
+                _as_much(half, size),
+                [],
+                least=least,
+                confidence=experiment.confidence,
+            ).arrays["right"]
+            for half in halves
+        ]
+        return whole, {NULL_HITS: np.stack(apart, axis=1).ravel()}
+    graded = grade_passages(
+        claim,
+        group,
+        draws=experiment.draws,
+        success=experiment.success,
+        confidence=experiment.confidence,
+    )
+    if "right" in graded.arrays:
+        return graded, {NULL_HITS: graded.arrays["right"][group != MEMBER]}
+    return graded, {NULL_SCORES: claim.scores[group != MEMBER]}
+
+
+def _as_much(documents: Sequence[Passage], size: int) -> list[Any]:
+    """Return the ids of documents, `size` tokens in all."""
+    found: list[Any] = []
+    for document in documents:
+        if size <= 0:
+            break
+        found.append(document.tokens[:size])
+        size -= len(document)
+    return found
+
+
+def _rng(experiment: TextExperiment, what: str) -> np.random.Generator:
+    """Return a generator of its own for each task, so that no task depends on its neighbours."""
+    return np.random.default_rng([experiment.seed, 12, crc32(what.encode())])
+
+
+def _forget(store: Store) -> None:
+    """Drop the pieces of an earlier run, so that nothing is taken over unasked."""
+    if store.folder is not None and store.folder.is_dir():
+        for path in store.folder.iterdir():
+            if path.suffix in (".json", ".npz"):
+                path.unlink()
+
+
+def _version() -> str:
+    import reticent
+
+    return reticent.__version__
