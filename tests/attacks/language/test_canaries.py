@@ -147,7 +147,10 @@ def test_scores_alone_are_marked_as_estimates_and_paid_for() -> None:
     access = door(taught(canaries[:1], 8.0), Channel.LOGPROBS)
     claim = CanaryExposure(draws=64).run(access, canaries, np.random.default_rng(7))
     assert claim.notes["through"] == "log-probabilities"
-    assert claim.exposures[0].method == "tail"
+    surest = claim.exposures[0]
+    assert surest.method == "tail"
+    # At most 1 / p secrets can be as likely.
+    assert surest.lower >= surest.space_bits + surest.logprob / math.log(2) - 1e-3 > 10.0
     assert claim.exposures[0].upper == pytest.approx(claim.exposures[0].space_bits)
     assert all(e.estimated for e in claim.exposures)
     assert access.queries == 2 + 2 * 64
