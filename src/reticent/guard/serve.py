@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -22,7 +21,6 @@ from reticent.guard.port import CallersPort
 from reticent.guard.types import JournalDown
 
 _LOOK_EVERY_S = 0.05
-_SWITCH_S = 0.0001
 _GARBAGE = (20_000, 20, 20)  # requests leave hardly any cycles behind
 _log = logging.getLogger("reticent.guard")
 
@@ -50,9 +48,6 @@ def run(
         ready(parts, callers, admin)
 
     gc.set_threshold(*_GARBAGE)
-    # The journal's thread needs the interpreter's lock for moments. While it waits for its turn, it
-    # is woken in vain after every step of the event loop, which costs both of them.
-    sys.setswitchinterval(_SWITCH_S)
     ended_by = uvloop.run(
         serve(file, environ=os.environ if environ is None else environ, ready=settled)
     )

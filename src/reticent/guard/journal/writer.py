@@ -86,6 +86,7 @@ class ChainedJournal:
         self._wake = threading.Event()
         self._state = _BUSY
         self._hurried = False
+        self._calling = False  # `_hurry` is about to run
         self._closing = False
         self._down = ""
         self._kept: list[Entry] = []
@@ -129,11 +130,12 @@ class ChainedJournal:
             if self._state == _IDLE or len(self._waiting) == self._most_rows:
                 self._wake_up()
             return
-        kept = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        kept = loop.create_future()
         self._waiting.append((entry, kept))
-        self._hurried = True
-        if self._state != _BUSY:
-            self._wake_up()
+        if not self._calling:  # after all that this turn of the loop brings: one commit for them
+            self._calling = True
+            loop.call_soon(self._hurry)
         await kept
 
     def take(self, entry: Entry) -> bool:
@@ -165,6 +167,12 @@ class ChainedJournal:
         self._down = self._down or "The journal is closed."
         if lost:
             raise JournalDown(f"{lost} entries are lost: the journal could not be written.")
+
+    def _hurry(self) -> None:
+        self._calling = False
+        self._hurried = True
+        if self._state != _BUSY:
+            self._wake_up()
 
     def _wake_up(self) -> None:
         self._state = _BUSY  # before the event: the writer sets it anew before it waits again
