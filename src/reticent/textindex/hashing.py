@@ -19,7 +19,7 @@ ONE, NONE = U(1), U(0)
 
 
 @intrinsic
-def prefetch(typing: Any, array: Any, index: Any) -> Any:
+def _prefetch(typing: Any, array: Any, index: Any) -> Any:
     """Have the processor fetch array[index], and go on."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -35,6 +35,9 @@ def prefetch(typing: Any, array: Any, index: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, index), generate
+
+
+prefetch: Any = _prefetch  # numba gives the first argument
 
 
 @njit(cache=True, nogil=True, inline="always")

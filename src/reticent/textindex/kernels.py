@@ -80,7 +80,7 @@ def _filtered(
         hi = (hi >> U(8)) | (U(c) << U(56))
         h = mix(lo, hi, k0, k1) | ONE
         late[U(BLOCK + x)] = h
-        prefetch(bloom, scaled(h, n_bloom))  # type: ignore[call-arg]  # numba gives the first
+        prefetch(bloom, scaled(h, n_bloom))
     words[W_LO], words[W_HI] = lo, hi
     n = 0
     for x in range(len(piece)):

@@ -15,10 +15,13 @@ from reticent.textindex.hashing import (
     bits,
     holds_zero,
     mix,
+    prefetch,
     scaled,
     tag_of,
 )
 from reticent.textindex.layout import BLOCK
+
+WORDS = BLOCK // 8
 
 
 @njit(cache=True, nogil=True)
@@ -46,21 +49,28 @@ def fill_tables(hashes: Any, counts: Any, entries: Any, tags: Any, bloom: Any) -
     n = hashes.size
     n_words = bloom.size
     for i in range(n):
+        if i + 32 < n:  # what is needed soon is asked for now
+            later = hashes[i + 32]
+            prefetch(counts, scaled(later, n_buckets))
+            prefetch(bloom, scaled(later, n_words))
+            place = np.int64(counts[scaled(hashes[i + 12], n_buckets)])
+            prefetch(entries, place)
+            prefetch(tags, place)
         h = hashes[i]
         if h == NONE:
             continue
         b = scaled(h, n_buckets)
-        place = counts[b]
-        counts[b] = place + np.uint32(1)
+        place = np.int64(counts[b])
+        counts[b] = np.uint32(place + 1)
         entries[place] = np.uint32(i)
         tags[place] = tag_of(h, hashes[i + 1] if i + 1 < n else NONE)
         bloom[scaled(h, n_words)] |= bits(h)
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _same_round(text: Any, a: Any, b: Any, before: Any, after: Any) -> Any:
+def _same_round(words: Any, a: Any, b: Any, before: Any, after: Any) -> Any:
     for k in range(-before, after):  # noqa: SIM110  # numba compiles no generators in line
-        if text[a + k] != text[b + k]:
+        if words[a + k] != words[b + k]:
             return False
     return True
 
@@ -72,20 +82,23 @@ def drop_repeats(text: Any, counts: Any, entries: Any, tags: Any, least: Any) ->
     Any `least` bytes that hold this block and the next one lie within what is compared, so nothing
     that could be found is lost. `counts` holds ends of buckets, and starts when this is over.
     """
-    before, after = least - 2 * BLOCK, least
+    words = text.view(np.uint64)
+    # Whole words, so a little more than must be.
+    before, after = (least - 2 * BLOCK + 7) // 8, (least + 7) // 8
     out = 0
     start: Any = 0
-    last = text.size - after - 1
+    last = words.size - after
     for b in range(counts.size - 1):
         end = np.int64(counts[b])
         first = out
+        seen = NONE
         if end - start > 48:
             context = np.empty(end - start, np.uint64)
             for i in range(start, end):
-                at = np.int64(entries[i]) * BLOCK
+                at = np.int64(entries[i]) * WORDS
                 h = NONE
-                for k in range(max(at - before, 0), min(at + after, last)):
-                    h = (h ^ U(text[k])) * M1
+                for k in range(max(at - before, 0), min(at + after, words.size)):
+                    h = (h ^ words[k]) * M1
                     h ^= h >> U(29)
                 context[i - start] = h
             order = np.argsort(context, kind="mergesort")
@@ -101,15 +114,22 @@ def drop_repeats(text: Any, counts: Any, entries: Any, tags: Any, least: Any) ->
                     out += 1
         else:
             for i in range(start, end):
-                at = np.int64(entries[i]) * BLOCK
+                at = np.int64(entries[i]) * WORDS
                 new = True
+                bit = ONE << U(tags[i] & 63)
+                if not seen & bit:  # no tag like it in this bucket so far
+                    seen |= bit
+                    entries[out] = entries[i]
+                    tags[out] = tags[i]
+                    out += 1
+                    continue
                 for j in range(first, out):
                     if tags[j] == tags[i]:
-                        other = np.int64(entries[j]) * BLOCK
+                        other = np.int64(entries[j]) * WORDS
                         if (
                             other >= before
                             and at < last
-                            and _same_round(text, at, other, before, after)
+                            and _same_round(words, at, other, before, after)
                         ):
                             new = False
                             break
