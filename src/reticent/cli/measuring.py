@@ -18,7 +18,7 @@ from reticent.cli.progress import listener
 
 if TYPE_CHECKING:
     from reticent.audit.record import Record
-    from reticent.config import Config, EmbeddingConfig, ImageConfig
+    from reticent.config import Config, EmbeddingConfig, ImageConfig, LanguageConfig
     from reticent.core.events import Listener
 
 #: Rendering -> file beside record.json.
@@ -55,7 +55,7 @@ def measure(wish: Wish, *, again: str) -> "Record":
     Raises: typer.Exit with 130 on Ctrl-C, after saying what was kept.
     """
     from reticent.audit.workers import begin
-    from reticent.config import Config, ImageConfig, load_audit
+    from reticent.config import Config, ImageConfig, LanguageConfig, load_audit
 
     config = load_audit(wish.config)
     jobs = (wish.jobs or config.audit.jobs) if isinstance(config, Config) else 1
@@ -72,6 +72,8 @@ def measure(wish: Wish, *, again: str) -> "Record":
                 record = _of_pictures(config, wish, listen)
             elif isinstance(config, Config):
                 record = _of_tables(config, wish, jobs, listen)
+            elif isinstance(config, LanguageConfig):
+                record = _of_texts(config, wish, listen)
             else:
                 record = _of_vectors(config, wish, listen)
         except KeyboardInterrupt:
@@ -118,6 +120,29 @@ def _of_vectors(config: "EmbeddingConfig", wish: Wish, listen: "Listener") -> "R
             now=lambda: datetime.now(UTC),
             listen=listen,
         )
+
+
+def _of_texts(config: "LanguageConfig", wish: Wish, listen: "Listener") -> "Record":
+    from threadpoolctl import threadpool_limits
+
+    from reticent.audit.language.run import run_text_audit
+    from reticent.audit.language.setup import text_experiment
+
+    wish.out.mkdir(parents=True, exist_ok=True)
+    replies = wish.out / "replies.jsonl"  # what an endpoint wrote, until the audit is over
+    if not wish.resume:
+        replies.unlink(missing_ok=True)
+    with threadpool_limits(limits=1):
+        record = run_text_audit(
+            text_experiment(config, kept=replies),
+            out=wish.out,
+            resume=wish.resume,
+            only=wish.only,
+            now=lambda: datetime.now(UTC),
+            listen=listen,
+        )
+    replies.unlink(missing_ok=True)
+    return record
 
 
 def _of_pictures(config: "ImageConfig", wish: Wish, listen: "Listener") -> "Record":

@@ -2,6 +2,7 @@
 
 from reticent.config.embedding import EmbeddingConfig
 from reticent.config.images import ImageConfig
+from reticent.config.language import LanguageConfig
 from reticent.config.load import (
     json_schema,
     load,
@@ -11,6 +12,7 @@ from reticent.config.load import (
     parse_embedding,
     parse_guard,
     parse_image,
+    parse_language,
 )
 from reticent.config.schema import Config, GuardFile
 
@@ -19,6 +21,7 @@ __all__ = [
     "EmbeddingConfig",
     "GuardFile",
     "ImageConfig",
+    "LanguageConfig",
     "json_schema",
     "load",
     "load_audit",
@@ -27,4 +30,5 @@ __all__ = [
     "parse_embedding",
     "parse_guard",
     "parse_image",
+    "parse_language",
 ]

@@ -38,6 +38,14 @@ from reticent.config.images import (
     ImageModel,
     image_faults,
 )
+from reticent.config.language import (
+    LanguageAdversary,
+    LanguageAudit,
+    LanguageConfig,
+    LanguageData,
+    LanguageTarget,
+    language_faults,
+)
 from reticent.config.lines import Key, line_numbers, nearest
 from reticent.config.schema import (
     Adversary,
@@ -65,6 +73,7 @@ _WORDS = (
     ("a integer", "an integer"),
     (" after validation", ""),
     *((f" or instance of Embedding{kind}", "") for kind in ("Model", "Data", "Audit", "Adversary")),
+    *((f" or instance of Language{kind}", "") for kind in ("Target", "Data", "Audit", "Adversary")),
     *((f" or instance of {kind}", "") for kind in ("ImageModel", "ImageData", "ImageAudit")),
     *((f" or instance of {kind}", "") for kind in ("ImageAdversary", "ImageExposure")),
     *((f" or instance of {kind}", "") for kind in ("Model", "Data", "Audit", "Adversary")),
@@ -135,6 +144,25 @@ _EMBEDDING_REQUIRED = {
     ("data", "texts"): "Name a file with texts of the kind that the store holds.",
     ("policy", "name"): 'Name the policy, e.g. name = "rounded".',
 }
+_LANGUAGE_SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
+    (): LanguageConfig,
+    ("model",): LanguageTarget,
+    ("data",): LanguageData,
+    ("adversary",): LanguageAdversary,
+    ("policy",): PolicyTable,
+    ("audit",): LanguageAudit,
+    ("audit", "declared"): Declared,
+}
+_LANGUAGE_REQUIRED = {
+    ("model",): "Write [model] with owner and path (or url).",
+    ("model", "owner"): "Name the person or team who answers for this model: "
+    'owner = "Support team".',
+    ("data",): "Write [data] with training and unseen.",
+    ("data", "training"): "Name a folder, file or table of documents that it was trained on.",
+    ("data", "unseen"): "Name documents of the same kind that it never saw: every rate stands "
+    "beside theirs.",
+    ("policy", "name"): 'Name the policy, e.g. name = "rounded".',
+}
 _REQUIRED = {
     ("model",): "Write [model] with owner and path (or call).",
     ("model", "owner"): "Name the person or team who answers for this model: "
@@ -167,9 +195,12 @@ class _Form:
 _TABULAR = _Form(_SECTIONS, _REQUIRED)
 _IMAGE = _Form(_IMAGE_SECTIONS, _IMAGE_REQUIRED)
 _EMBEDDING = _Form(_EMBEDDING_SECTIONS, _EMBEDDING_REQUIRED)
+_LANGUAGE = _Form(_LANGUAGE_SECTIONS, _LANGUAGE_REQUIRED)
 
 
-def load_audit(path: Path, *, files: bool = True) -> Config | ImageConfig | EmbeddingConfig:
+def load_audit(
+    path: Path, *, files: bool = True
+) -> Config | ImageConfig | EmbeddingConfig | LanguageConfig:
     """Return the configuration of an audit: of tables unless `modality` says otherwise.
 
     Args:
@@ -186,17 +217,37 @@ def load_audit(path: Path, *, files: bool = True) -> Config | ImageConfig | Embe
         if files:
             _raise(list(_missing_texts(found)), str(path), lines)
         return found
+    if doc["modality"] == "text":
+        language = parse_language(doc, name=str(path), lines=lines).written_in(path, lines)
+        if files:
+            _raise(list(_missing_texts(language)), str(path), lines)
+        return language
     if doc["modality"] != "image":
         fault = Fault(
             ("modality",),
-            f'modality is {shown(doc["modality"])}; it must be "image" or "embedding", or left '
-            "out for tables.",
+            f'modality is {shown(doc["modality"])}; it must be "image", "embedding" or "text", '
+            "or left out for tables.",
         )
         _raise([fault], str(path), lines)
     config = parse_image(doc, name=str(path), lines=lines).written_in(path, lines)
     if files:
         _raise(list(_missing_pictures(config)), str(path), lines)
     return config
+
+
+def parse_language(
+    doc: Mapping[str, Any], *, name: str = "configuration", lines: Mapping[Key, int] | None = None
+) -> LanguageConfig:
+    """Return the configuration of an audit of a language model that plain data describe.
+
+    Raises: BadInput with one line a fault.
+    """
+    try:
+        return LanguageConfig.model_validate(doc)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    _raise([*_from_schema(details, doc, _LANGUAGE), *language_faults(doc)], name, lines)
+    raise BadInput(f"{name}: it cannot be used ({details[0]['msg']}).")  # pragma: no cover
 
 
 def parse_embedding(
@@ -468,11 +519,14 @@ def _missing_files(config: Config) -> Iterable[Fault]:
         )
 
 
-def _missing_texts(config: EmbeddingConfig) -> Iterable[Fault]:
+def _missing_texts(config: EmbeddingConfig | LanguageConfig) -> Iterable[Fault]:
+    folders: tuple[str, ...] = ("path", "public_model")
+    if isinstance(config, LanguageConfig):
+        folders = ("path", "tokenizer", "training", "unseen", "public", "reference")
     for key, source in config.files.items():
         place = config.base / source
         try:
-            if place.is_file() or (place.is_dir() and key[-1] in ("path", "public_model")):
+            if place.is_file() or (place.is_dir() and key[-1] in folders):
                 continue
             beside = [other.name for other in place.parent.iterdir()]
         except (OSError, ValueError):  # a folder that is not there, a name no file can have

@@ -50,6 +50,7 @@ FAMILIES = {
     "artefact": "Training rows kept in the model",
     "extraction": "Model extraction",
     "embedding": "Embedding inversion",
+    "text": "Training text from language models",
     "reconstruction": "Pictures made of the model",
 }
 
@@ -62,6 +63,7 @@ CLAIMS = {
     "artefact": "training rows that the model keeps inside itself",
     "extraction": "how the model answers, well enough to copy it",
     "embedding": "the texts behind vectors",
+    "text": "texts that the model was trained on, word for word, or that they were",
     "reconstruction": "what people in the training data look like",
 }
 
@@ -72,6 +74,8 @@ ACCESSES = {
     "scores": "anyone who may ask the model and sees its scores",
     "logits": "anyone who may ask the model and sees its raw logits",
     "embedding": "anyone who gets hold of vectors and may ask the embedder",
+    "tokens": "anyone who may have the model write",
+    "logprobs": "anyone who may have the model write and sees its log-probabilities",
     "weights": "anyone who holds the model file; no output policy can help there",
 }
 

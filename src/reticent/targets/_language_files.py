@@ -94,6 +94,16 @@ def open_language_model(
     )
 
 
+def open_tokens(path: str | Path) -> tuple[FolderTokens, int]:
+    """Return a tokeniser from its folder or tokenizer.json, and the number of its ids.
+
+    Raises: BadInput for what cannot be used.
+    """
+    with _told(Path(path)):
+        found = _tokens(path)
+        return found, len(found.tokeniser)
+
+
 def _folder(
     folder: Path, tokeniser: str | Path | None, dtype: Dtype, trusted: bool
 ) -> tuple[Any, FolderTokens]:

@@ -1,0 +1,187 @@
+"""Make the audit of a language model from a configuration."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from reticent.attacks.language import TextKnowledge
+from reticent.attacks.language._public import PublicText
+from reticent.audit.language.experiment import TextExperiment
+from reticent.audit.store import key_of
+from reticent.config.language import LanguageConfig
+from reticent.core import BadInput
+from reticent.core.language import LanguageModel, Passage
+from reticent.ledger import QueryLedger
+from reticent.policy import Policy
+from reticent.text_access import TextAccess
+
+PLAIN = (".txt", ".md", ".text")
+MOST_BYTES = 64 << 20  # of one document; a whole corpus in one file is cut into passages anyway
+
+
+def text_experiment(
+    config: LanguageConfig, *, kept: Path | None = None, secret: bytes = b""
+) -> TextExperiment:
+    """Return the audit that a configuration describes, its model opened and its texts read.
+
+    Args:
+        config: as loaded from `reticent.toml`.
+        kept: file for an endpoint's replies, so that they are asked for once; None for none.
+        secret: key of the endpoint's noise; derived from the seed if empty, so that equal runs
+            give equal records.
+
+    Raises: BadInput for anything that cannot be read or does not fit together.
+    """
+    data, audit, adversary = config.data, config.audit, config.adversary
+    target, kind, digest = _target(config, kept)
+    column = data.column
+    training, unseen = (
+        _documents(target, config.base / side, column) for side in (data.training, data.unseen)
+    )
+    references = []
+    if adversary.reference is not None:
+        from reticent.targets import open_language_model
+
+        references = [
+            TextAccess(
+                target=open_language_model(config.base / adversary.reference),
+                policy=Policy(),
+                ledger=QueryLedger(),
+                token_ledger=QueryLedger(),
+                identity="reference",
+            )
+        ]
+    public = None
+    if data.public is not None:
+        public = PublicText([text for _, text in read_texts(config.base / data.public, column)])
+    declared = audit.declared
+    return TextExperiment(
+        target=target,
+        owner=config.model.owner,
+        kind=kind,
+        model_digest=digest,
+        training=training,
+        unseen=unseen,
+        prompt=audit.prompt,
+        wanted=audit.wanted,
+        most_passages=audit.max_passages,
+        knowledge=TextKnowledge(references=references, public=public),
+        draws=audit.draws,
+        success=audit.success,
+        policies=config.policies,
+        query_budget=adversary.query_budget,
+        token_budget=adversary.token_budget,
+        attacks=tuple(audit.attacks),
+        exclude=tuple(audit.exclude),
+        declared=(("all", "all"),)
+        if isinstance(declared, str)
+        else tuple((d.attack, d.policy) for d in declared),
+        tolerance=audit.tolerance,
+        confidence=audit.confidence,
+        ppv_declared=audit.ppv_declared,
+        seed=audit.seed,
+        secret=secret or hashlib.sha256(b"reticent-secret-%d" % audit.seed).digest(),
+        config_digest=config.digest,
+        config_path=None if config.path is None else str(config.path),
+    )
+
+
+def read_texts(place: Path, column: str) -> list[tuple[str, str]]:
+    """Return the name and text of each document of a folder, a text file or a table.
+
+    Raises: BadInput for what cannot be read, or holds no text.
+    """
+    if place.is_dir():
+        files = sorted(p for p in place.rglob("*") if p.is_file() and p.suffix.lower() in PLAIN)
+        found = [(path.relative_to(place).as_posix(), _read(path)) for path in files]
+    elif place.suffix.lower() in PLAIN:
+        found = [(place.name, _read(place))]
+    else:
+        from reticent.data import read_table
+
+        cells = read_table(place, columns=[column])[column].astype(object).tolist()
+        found = [(f"row {i + 1}", cell) for i, cell in enumerate(cells) if isinstance(cell, str)]
+    found = [(name, text) for name, text in found if text.strip()]
+    if not found:
+        raise BadInput(
+            f"{place} holds no text.",
+            way_out=f"Give a folder of {', '.join(PLAIN)} files, or a table with a column of "
+            "documents (data.column).",
+        )
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise BadInput(
+                f"{path} has {path.stat().st_size} bytes; a document has at most {MOST_BYTES}.",
+                way_out="Cut it into several files.",
+            )
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise BadInput(f"{path}: it cannot be read ({error.strerror or error}).") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"{path}: byte {error.start} is no UTF-8.", way_out="Save the file as UTF-8."
+        ) from error
+
+
+def _documents(target: LanguageModel, place: Path, column: str) -> list[Passage]:
+    found = []
+    for name, text in read_texts(place, column):
+        ids = target.tokens(text)
+        if len(ids):
+            found.append(Passage(tokens=np.asarray(ids, dtype=np.int64), document=name))
+    return found
+
+
+def _target(config: LanguageConfig, kept: Path | None) -> tuple[LanguageModel, str, str]:
+    """Return the model, how it is reached, and the digest that names it."""
+    model = config.model
+    tokenizer = None if model.tokenizer is None else config.base / model.tokenizer
+    if model.url is not None:
+        from reticent.targets import open_openai
+
+        codec, size = None, 256
+        if tokenizer is not None:
+            from reticent.targets._language_files import open_tokens
+
+            codec, size = open_tokens(tokenizer)
+        served = str(model.served_as)
+        endpoint = open_openai(
+            model.url,
+            model=served,
+            kind=model.protocol,
+            name=model.name or "",
+            key_env=model.key_env,
+            allowed_host=model.allowed_host,
+            codec=codec,
+            size=size,
+            context=model.context,
+            alternatives=model.alternatives,
+            request=model.request,
+            keep=kept,
+            timeout_s=model.timeout_s,
+            wait_s=model.wait_s,
+        )
+        return endpoint, "endpoint", key_of(url=model.url, served_as=served, request=model.request)
+    from reticent.targets import open_language_model
+
+    place = config.base / str(model.path)
+    opened = open_language_model(
+        place, tokeniser=tokenizer, name=model.name or "", dtype=model.dtype
+    )
+    kind = {".gguf": "gguf", ".bin": "llama2.c"}.get(place.suffix.lower(), "transformers")
+    return opened, kind, _digest(place)
+
+
+def _digest(place: Path) -> str:
+    digest = hashlib.sha256()
+    files = sorted(p for p in place.iterdir() if p.is_file()) if place.is_dir() else [place]
+    for path in files:
+        with path.open("rb") as file:
+            part = hashlib.file_digest(file, "sha256").digest()
+        digest.update(path.name.encode() + b"\0" + part)
+    return digest.hexdigest()

@@ -1,0 +1,274 @@
+"""What reticent.toml may hold for a language model: modality = "text"."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+
+from reticent.config.checks import faults_of_audit, faults_of_policies
+from reticent.config.faults import Fault
+from reticent.config.lines import Key, nearest
+from reticent.config.schema import Declared, PolicyTable, Table
+from reticent.config.values import (
+    Columns,
+    EndpointUrl,
+    Named,
+    Owner,
+    Proportion,
+    broken,
+    different,
+)
+from reticent.policy import Policy
+
+FileName = Annotated[str, Field(min_length=1, max_length=4096)]
+WAYS = ("path", "url")
+
+
+class LanguageTarget(Table):
+    """The language model under audit and how to reach it."""
+
+    owner: Owner = Field(description="Who answers for the model: a named person or team. Required.")
+    name: Named | None = Field(
+        default=None,
+        examples=["support-writer"],
+        description="How reports call it. Default: the name of its folder, file or URL.",
+    )
+    path: FileName | None = Field(
+        default=None,
+        examples=["SmolLM2-135M"],
+        description="A folder that transformers can read (safetensors), a .gguf file, or a .bin "
+        "file of llama2.c. Relative to this file.",
+    )
+    tokenizer: FileName | None = Field(
+        default=None,
+        examples=["tokenizer.json"],
+        description="The tokenizer, if it is not beside the model; with url the model's own, "
+        "without which passages are counted in bytes.",
+    )
+    dtype: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="With path: type of the weights."
+    )
+    url: EndpointUrl | None = Field(
+        default=None,
+        examples=["http://127.0.0.1:8080"],
+        description="Instead of path: an endpoint that speaks OpenAI's protocol. What stands "
+        "before it is part of what is audited. Its answers are kept under --out until the audit "
+        "is over, so that a run that was stopped asks only for the rest.",
+    )
+    served_as: Named | None = Field(
+        default=None, examples=["writer"], description="With url: the model's name there."
+    )
+    protocol: Literal["openai-completions", "openai-chat"] = Field(
+        default="openai-completions", description="With url: how it is spoken to."
+    )
+    request: Annotated[str, Field(max_length=100_000)] = Field(
+        default="{prompt}",
+        examples=["Go on with this text, word for word: {prompt}"],
+        description='With openai-chat: what it is asked; "{prompt}" stands for the prompt.',
+    )
+    allowed_host: Named | None = Field(
+        default=None,
+        examples=["models.example.org"],
+        description="With url: the host, exactly as in the URL, if it is not this machine. It "
+        "says that you may test it.",
+    )
+    key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
+        default=None,
+        examples=["ENDPOINT_KEY"],
+        description="With url: environment variable that holds the key (bearer token).",
+    )
+    context: Annotated[int, Field(ge=16, le=100_000_000)] = Field(
+        default=4096, description="With url: most tokens (or bytes) of prompt and answer."
+    )
+    alternatives: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=5, description="With url: tokens whose log-probabilities are asked for."
+    )
+    timeout_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = Field(
+        default=60.0, description="With url: longest wait for an answer."
+    )
+    wait_s: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] = Field(
+        default=600.0,
+        description="With url: longest wait, for each question, that its rate limits (429) and "
+        "errors (5xx) are given.",
+    )
+
+
+class LanguageData(Table):
+    """Text that the model was trained on, and text that it never saw."""
+
+    training: FileName = Field(
+        examples=["tickets.csv"],
+        description="Documents that it was trained on: a folder of .txt and .md files, one such "
+        "file, or a table (CSV, Parquet, ...) with a column of them. Required.",
+    )
+    unseen: FileName = Field(
+        examples=["tickets-of-this-year.csv"],
+        description="Documents of the same kind that it never saw, likewise, and twice as many "
+        "or more: every rate stands beside theirs. Required.",
+    )
+    column: Named = Field(default="text", description="With a table: the column that holds them.")
+    public: FileName | None = Field(
+        default=None,
+        examples=["public"],
+        description="Texts that everybody can read, likewise: what stands there is no leak.",
+    )
+
+
+class LanguageAdversary(Table):
+    """What the adversary can afford."""
+
+    query_budget: Annotated[int, Field(ge=1, le=10**12)] | None = Field(
+        default=None,
+        examples=[10000],
+        description="Texts that one attack may have written or scored. Default: no limit.",
+    )
+    token_budget: Annotated[int, Field(ge=1, le=10**15)] | None = Field(
+        default=None,
+        examples=[1000000],
+        description="Tokens that one attack may send and receive. Default: no limit.",
+    )
+    reference: FileName | None = Field(
+        default=None,
+        examples=["SmolLM2-135M"],
+        description="Folder or file of a language model that never saw the documents.",
+    )
+
+
+class LanguageAudit(Table):
+    """What is measured, how finely, and what counts."""
+
+    attacks: Annotated[Columns, Field(min_length=1)] = Field(
+        default=("all",), description='Names from "reticent attacks", or ["all"].'
+    )
+    exclude: Annotated[Columns, AfterValidator(different)] = Field(
+        default=(), description="Names not to run."
+    )
+    prompt: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=50, description="Tokens of a passage that the adversary gives."
+    )
+    wanted: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=50, description="Tokens that it hopes to get back, word for word."
+    )
+    max_passages: Annotated[int, Field(ge=5, le=1_000_000)] = Field(
+        default=200, description="Passages under attack, drawn with the seed."
+    )
+    draws: Annotated[int, Field(ge=1, le=10**12)] = Field(
+        default=100, description="Tries that the adversary has for each passage."
+    )
+    success: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = Field(
+        default=0.5,
+        description="A passage counts if that many tries give it back with this probability.",
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        default=0, description="Of everything random."
+    )
+    tolerance: Proportion = Field(
+        default=0.05, description="The effect size that matters, as a difference of proportions."
+    )
+    confidence: Annotated[float, Field(ge=0.5, lt=1, allow_inf_nan=False)] = Field(
+        default=0.95, description="Of every interval."
+    )
+    ppv_declared: Proportion = Field(
+        default=0.9, description="Precision from which individuals count as exposed."
+    )
+    declared: Literal["all"] | Annotated[tuple[Declared, ...], Field(strict=False)] = Field(
+        default="all",
+        description='The confirmatory cells (Holm): "all", or a list of {attack, policy}; '
+        "the others are exploratory (Benjamini-Hochberg).",
+    )
+
+
+class LanguageConfig(Table):
+    """An audit of a language model, as written in reticent.toml."""
+
+    modality: Literal["text"] = Field(description='"text".')
+    model: LanguageTarget
+    data: LanguageData
+    adversary: LanguageAdversary = Field(default_factory=LanguageAdversary)
+    policy: Annotated[tuple[PolicyTable, ...], Field(strict=False, min_length=1)] = Field(
+        default=(PolicyTable(name="open"),),
+        description="One [[policy]] table a chain; the first is the one in force.",
+    )
+    audit: LanguageAudit = Field(default_factory=LanguageAudit)
+
+    _path: Path | None = PrivateAttr(None)
+    _lines: Mapping[Key, int] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        faults = language_faults(self.model_dump(exclude_none=True))
+        if faults:
+            raise broken(" ".join(str(fault) for fault in faults))
+        return self
+
+    @property
+    def path(self) -> Path | None:
+        """Return the file that it was read from, as given; None if it came from plain data."""
+        return self._path
+
+    @property
+    def base(self) -> Path:
+        """Return the folder that relative paths start from."""
+        return self._path.parent if self._path else Path()
+
+    @property
+    def policies(self) -> dict[str, Policy]:
+        """Return name -> policy in order; the first is the one in force."""
+        return {table.name: table.policy() for table in self.policy}
+
+    @property
+    def digest(self) -> str:
+        """Return the name of this configuration: SHA-256 of its values, wherever it lies."""
+        body = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(body.encode()).hexdigest()
+
+    @property
+    def files(self) -> dict[Key, str]:
+        """Return key -> file or folder that it names."""
+        named: dict[Key, str | None] = {
+            ("model", "path"): self.model.path,
+            ("model", "tokenizer"): self.model.tokenizer,
+            ("data", "training"): self.data.training,
+            ("data", "unseen"): self.data.unseen,
+            ("data", "public"): self.data.public,
+            ("adversary", "reference"): self.adversary.reference,
+        }
+        return {key: source for key, source in named.items() if source is not None}
+
+    def line(self, *key: str | int) -> int:
+        """Return the line where `key` stands, or where the nearest table around it does; from 1."""
+        return nearest(self._lines, key)
+
+    def written_in(self, path: Path, lines: Mapping[Key, int]) -> Self:
+        """Return this configuration with the place where it was read."""
+        placed = self.model_copy()
+        placed._path, placed._lines = path, dict(lines)
+        return placed
+
+
+def language_faults(doc: Mapping[str, Any]) -> list[Fault]:
+    """Return every fault that no single value shows."""
+    return [*_model(doc), *faults_of_policies(doc), *faults_of_audit(doc)]
+
+
+def _model(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    model = doc.get("model")
+    if not isinstance(model, Mapping):
+        return
+    given = [way for way in WAYS if model.get(way) is not None]
+    if len(given) != 1:
+        yield Fault(
+            ("model", given[1]) if given else ("model",),
+            f"model has {' and '.join(given) or 'neither path nor url'}; exactly one of them says "
+            "how it is reached.",
+            'Write for example path = "SmolLM2-135M".',
+        )
+    if model.get("url") is not None and model.get("served_as") is None:
+        yield Fault(
+            ("model", "url"),
+            "model.url is given without model.served_as, the model's name there.",
+            'Write for example served_as = "writer".',
+        )
