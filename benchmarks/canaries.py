@@ -11,6 +11,7 @@ in FOLDER; without them this takes some ten minutes of CPU time.
 2. The fitted tail beside the exact figure.
 3. CPU time of exact ranks, for canaries of 19 bits and more in the plain model, each found twice
    in turn: keys and values kept, and the whole text read again at every step. Ranks must agree.
+4. Secrets that the plain model writes out when it is given the sentence's beginning.
 
 Bars: `exact_over_uncached` is the second of these times over the first; `plain_minus_dedup_bits` is
 the difference of mean exposures at 32 copies. The last line is JSON.
@@ -35,8 +36,10 @@ from reticent.attacks.language._canary_format import Canary, digits  # noqa: E40
 from reticent.attacks.language._exposure import Rank, exact_rank, logprob_of  # noqa: E402
 from reticent.attacks.language._token_tree import token_tree  # noqa: E402
 from reticent.attacks.language.canaries import CanaryClaim, CanaryExposure  # noqa: E402
+from reticent.attacks.language.pii import PiiRecovery  # noqa: E402
 from reticent.audit.language.canary_grade import grade_canaries  # noqa: E402
 from reticent.audit.language.canary_list import CanaryList, make_canaries  # noqa: E402
+from reticent.audit.language.pii_grade import PiiTruth, grade_pii  # noqa: E402
 from reticent.audit.language.planting import scatter  # noqa: E402
 from reticent.core import Channel  # noqa: E402
 from reticent.core.pii import known_names  # noqa: E402
@@ -75,6 +78,7 @@ def main() -> None:
     means = table(claims, listed, losses)
     tails(claims["plain"])
     ratio = with_and_without_cache(models["plain"], listed, claims["plain"])
+    written_out(models["plain"], listed)
     bars = {
         "exact_over_uncached": round(ratio, 2),
         "plain_minus_dedup_bits": round(means["plain"][32] - means["dedup"][32], 2),
@@ -104,8 +108,8 @@ def once(private: str, work: Path) -> str:
     return str(json.loads(line)["text"])
 
 
-def exposures(model: CausalLM, listed: CanaryList) -> CanaryClaim:
-    access = TextAccess(
+def door(model: CausalLM) -> TextAccess:
+    return TextAccess(
         target=model,
         policy=Policy(()),
         ledger=QueryLedger(None),
@@ -113,6 +117,10 @@ def exposures(model: CausalLM, listed: CanaryList) -> CanaryClaim:
         identity="auditor",
         exposed=WRITTEN | Channel.WEIGHTS,
     )
+
+
+def exposures(model: CausalLM, listed: CanaryList) -> CanaryClaim:
+    access = door(model)
     began = time.process_time()
     claim = CanaryExposure().run(access, listed.canaries, np.random.default_rng(SEED))
     print(f"exposures of {len(listed.canaries)} canaries: {time.process_time() - began:.0f} s CPU")
@@ -149,6 +157,27 @@ def tails(claim: CanaryClaim) -> None:
         print(
             f"\nfitted tail less exact, {len(over)} canaries: mean {np.mean(over):+.1f} bits "
             f"({min(over):+.1f} to {max(over):+.1f})"
+        )
+
+
+def written_out(model: CausalLM, listed: CanaryList) -> None:
+    """Print how many secrets the model writes out when it is given what stands before them."""
+    prompts = [canary.before for canary in listed.canaries]
+    claim = PiiRecovery(draws=20, length=12, top_k=0).run(
+        door(model), prompts, np.random.default_rng(SEED)
+    )
+    print("\nsecrets written out in 20 texts after what stands before them, and never planted ones")
+    for copies in LEVELS[1:]:
+        truth = [
+            PiiTruth(prompt=i, kind="code", value=canary.secret, seen=count == copies)
+            for i, (canary, count) in enumerate(zip(listed.canaries, listed.copies, strict=True))
+            if count in (0, copies)
+        ]
+        (level,) = grade_pii(claim, truth)
+        found, null = level.recovered, level.null
+        print(
+            f"{copies:6d} copies  {found.estimate:.2f} ({found.lower:.2f} to {found.upper:.2f})  "
+            f"never {null.estimate:.2f} (to {null.upper:.2f})  p {level.p_value:.3f}"
         )
 
 
