@@ -46,7 +46,7 @@ def command_line() -> str:
 def configuration() -> str:
     """Return docs/configuration.md: every table and key of reticent.toml."""
     from reticent.cli.example import CONFIG
-    from reticent.config import Config, ImageConfig
+    from reticent.config import Config, EmbeddingConfig, ImageConfig
 
     schema = Config.model_json_schema()
     parts = [
@@ -70,6 +70,13 @@ def configuration() -> str:
     ]
     pictures = ImageConfig.model_json_schema()
     parts += _tables(pictures, without=("modality", "policy"))
+    parts += [
+        "# Vectors of texts\n",
+        '`modality = "embedding"` on a line of its own, above all tables, makes it an audit of an '
+        "embedder: [how to audit vectors of texts](embeddings.md). `[[policy]]` is as above; the "
+        "other tables are these. `reticent schema embedding-config` prints their JSON Schema.\n",
+    ]
+    parts += _tables(EmbeddingConfig.model_json_schema(), without=("modality", "policy"))
     return "\n".join([*parts, *_defences()])
 
 

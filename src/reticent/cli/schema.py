@@ -11,6 +11,7 @@ class Which(StrEnum):
 
     CONFIG = "config"
     IMAGE_CONFIG = "image-config"
+    EMBEDDING_CONFIG = "embedding-config"
     RECORD = "record"
 
 
@@ -18,8 +19,8 @@ def schema(
     which: Annotated[
         Which,
         typer.Argument(
-            help="config: reticent.toml. image-config: the same for a model of pictures. record: "
-            "what an audit writes."
+            help="config: reticent.toml. image-config: the same for a model of pictures. "
+            "embedding-config: for vectors of texts. record: what an audit writes."
         ),
     ] = Which.CONFIG,
 ) -> None:
@@ -34,6 +35,10 @@ def _schema(which: Which) -> dict[str, object]:
         from reticent.audit.record import Record
 
         return Record.model_json_schema()
+    if which is Which.EMBEDDING_CONFIG:
+        from reticent.config.embedding import embedding_schema
+
+        return embedding_schema()
     from reticent.config import ImageConfig, json_schema
 
     return json_schema(ImageConfig) if which is Which.IMAGE_CONFIG else json_schema()

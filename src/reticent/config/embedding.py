@@ -247,6 +247,12 @@ class EmbeddingConfig(Table):
         return placed
 
 
+def embedding_schema() -> dict[str, Any]:
+    """Return the JSON Schema of reticent.toml, about vectors of texts."""
+    schema = EmbeddingConfig.model_json_schema() | {"title": "reticent.toml"}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
+
+
 def embedding_faults(doc: Mapping[str, Any]) -> list[Fault]:
     """Return every fault that no single value shows."""
     return [*_model(doc), *_data(doc), *faults_of_policies(doc), *faults_of_audit(doc)]
