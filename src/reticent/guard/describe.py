@@ -3,7 +3,7 @@
 from reticent.config import GuardFile
 from reticent.config.guard import Endpoint
 from reticent.config.interfaces import interface_of
-from reticent.guard.gates import CHANNELS
+from reticent.guard.gates import CHANNELS, check_cells
 from reticent.guard.limits.scopes import ScopeMaker
 from reticent.guard.screens import open_screen
 from reticent.guard.types import Caller
@@ -28,6 +28,7 @@ def described(file: GuardFile) -> str:
 
 
 def _endpoint(file: GuardFile, endpoint: Endpoint) -> list[str]:
+    check_cells(endpoint)
     name, policy = file.policy_of(endpoint)
     kind = protocol_kinds().get(endpoint.protocol)
     path = kind().path(interface_of(endpoint)) if kind else "?"

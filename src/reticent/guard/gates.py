@@ -105,7 +105,7 @@ class Gate:
     @property
     def names_model(self) -> bool:
         """Return whether the body of a question names its model, so that models share a path."""
-        return self.protocol.kind.startswith("openai-")
+        return self.protocol.names_model
 
     @property
     def model(self) -> str:
@@ -155,6 +155,7 @@ def open_gate(
             f"{', '.join(protocol.tasks)}.",
             way_out="Correct task, or name another protocol.",
         )
+    check_cells(endpoint)
     name, policy = file.policy_of(endpoint)
     _try_out(endpoint, name, policy)
     interface = interface_of(endpoint)
@@ -206,6 +207,19 @@ def _quick(
         return few.only(open_)
 
     return shaped
+
+
+def check_cells(endpoint: Endpoint) -> None:
+    """Raise BadInput if the server's form could carry no question of the declared inputs."""
+    if endpoint.protocol != "open-inference" or endpoint.settings.get("form") == "columns":
+        return
+    kinds = {declared.kind for declared in endpoint.inputs}
+    if "text" in kinds and len(kinds) > 1:
+        raise BadInput(
+            f"Endpoint {endpoint.model!r} declares inputs that are text and inputs that are not, "
+            "which one tensor cannot carry.",
+            way_out='Set form = "columns" in the endpoint\'s settings.',
+        )
 
 
 def _try_out(endpoint: Endpoint, name: str, policy: Policy) -> None:

@@ -116,6 +116,7 @@ class Question:
 
 class _Questions(Protocol):
     kind: ClassVar[str]
+    names_model: ClassVar[bool]
     tasks: ClassVar[tuple[str, ...]]
 
     def path(self, interface: Interface) -> str:
@@ -147,6 +148,7 @@ class WireProtocol(_Questions, Protocol):
 
     Attributes:
         kind: name in configuration files, e.g. "open-inference".
+        names_model: a question names its model in its body, as "model", so models share a path.
         tasks: which `Interface.task` it can carry.
     """
 
@@ -189,7 +191,11 @@ class QuickProtocol(Protocol):
 
 
 class TextProtocol(_Questions, Protocol):
-    """A protocol of written text, whole or streamed."""
+    """A protocol of written text, whole or streamed.
+
+    Attributes:
+        kind, names_model: as in `WireProtocol`.
+    """
 
     def read_reply(
         self, response: WireResponse, question: Question, interface: Interface

@@ -49,6 +49,7 @@ class Generic:
     """
 
     kind: ClassVar[str] = "generic"
+    names_model: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ("classification", "regression", "embedding")
 
     def path(self, interface: Interface) -> str:

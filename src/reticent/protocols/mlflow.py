@@ -50,6 +50,7 @@ class Mlflow:
     """
 
     kind: ClassVar[str] = "mlflow"
+    names_model: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ("classification", "regression", "embedding")
 
     def path(self, interface: Interface) -> str:

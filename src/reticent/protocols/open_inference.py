@@ -76,6 +76,7 @@ class OpenInference:
     """
 
     kind: ClassVar[str] = "open-inference"
+    names_model: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ("classification", "regression", "embedding")
 
     def __init__(self) -> None:

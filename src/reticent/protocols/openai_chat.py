@@ -59,6 +59,7 @@ class OpenAIChat:
     """
 
     kind: ClassVar[str] = "openai-chat"
+    names_model: ClassVar[bool] = True
     tasks: ClassVar[tuple[str, ...]] = ("text",)
 
     def __init__(self) -> None:

@@ -56,6 +56,7 @@ class OpenAICompletions:
     """
 
     kind: ClassVar[str] = "openai-completions"
+    names_model: ClassVar[bool] = True
     tasks: ClassVar[tuple[str, ...]] = ("text",)
 
     def path(self, interface: Interface) -> str:

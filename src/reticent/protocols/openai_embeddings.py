@@ -41,6 +41,7 @@ class OpenAIEmbeddings:
     """
 
     kind: ClassVar[str] = "openai-embeddings"
+    names_model: ClassVar[bool] = True
     tasks: ClassVar[tuple[str, ...]] = ("embedding",)
 
     def path(self, interface: Interface) -> str:

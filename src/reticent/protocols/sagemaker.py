@@ -51,6 +51,7 @@ class SageMaker:
     """
 
     kind: ClassVar[str] = "sagemaker"
+    names_model: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ("classification", "regression", "embedding")
 
     def path(self, interface: Interface) -> str:

@@ -50,6 +50,7 @@ class TensorFlowServing:
     """
 
     kind: ClassVar[str] = "tensorflow-serving"
+    names_model: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ("classification", "regression", "embedding")
 
     def path(self, interface: Interface) -> str:

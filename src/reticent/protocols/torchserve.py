@@ -53,6 +53,7 @@ class TorchServe:
     """
 
     kind: ClassVar[str] = "torchserve"
+    names_model: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ("classification", "regression", "embedding")
 
     def path(self, interface: Interface) -> str:
