@@ -19,7 +19,7 @@ def test_help_lists_every_command() -> None:
     assert shown.exit_code == 0
     assert {command.__name__ for command in COMMANDS} == {
         "init", "audit", "demo", "report", "verify", "explain", "attacks", "schema",
-        "guard", "probe", "protocols",
+        "guard", "index", "deduplicate", "probe", "protocols",
     }  # fmt: skip
     for command in COMMANDS:
         assert f" {command.__name__} " in shown.output
