@@ -56,7 +56,7 @@ class TemplateInversion:
         "https://arxiv.org/abs/1703.00832; in pixels after Fredrikson et al. 2015"
     )
 
-    steps: int = 40
+    steps: int = 30
     blur: float = 2.0
     moves: int = 2
     stride: float = 0.012
