@@ -161,14 +161,16 @@ class CausalLM:
     ) -> list[TokenLogprobs]:
         """Return what is said of the texts of one batch.
 
-        What is padded stands behind a text, where a causal model cannot see it.
+        What is padded stands behind a text, where a causal model cannot see it. A text's last
+        token need not be read: what comes after it is not asked.
         """
-        table = np.zeros((len(texts), max(len(ids) for ids in texts)), dtype=np.int64)
+        table = np.zeros((len(texts), max(1, *(len(ids) - 1 for ids in texts))), dtype=np.int64)
         for i, ids in enumerate(texts):
-            table[i, : len(ids)] = ids
+            table[i, : len(ids) - 1] = ids[:-1]
         places = [(i, t) for i, ids in enumerate(texts) for t in range(first[i], len(ids))]
         rows = np.array([i for i, _ in places], dtype=np.int64)
         spots = np.array([t for _, t in places], dtype=np.int64)
+        wanted = np.array([texts[i][t] for i, t in places], dtype=np.int64)
         parts: list[Scored] = []
         with torch.inference_mode():
             states: Any = self._states(torch.from_numpy(table)) if places else None
@@ -179,7 +181,7 @@ class CausalLM:
                 parts.append(
                     score_tokens(
                         logits,
-                        torch.from_numpy(table[r, t]),
+                        torch.from_numpy(wanted[start : start + step]),
                         sampling=sampling,
                         alternatives=alternatives,
                         moments=moments,

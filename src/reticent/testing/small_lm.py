@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from reticent.core import Ints
-from reticent.targets._language_files import FolderTokens, open_language_model
+from reticent.targets._language_files import Dtype, FolderTokens, open_language_model
 from reticent.targets.causal_lm import CausalLM
 
 BEGIN = "<|begin|>"
@@ -139,7 +139,7 @@ def as_target(model: Any, codec: FolderTokens, *, name: str) -> CausalLM:
     )
 
 
-def kept(folder: Path, make: Callable[[], CausalLM]) -> CausalLM:
+def kept(folder: Path, make: Callable[[], CausalLM], *, dtype: Dtype = "float32") -> CausalLM:
     """Return the model kept in a folder; make it and keep it there if there is none."""
     done = folder / "complete"
     if not done.is_file():
@@ -150,7 +150,7 @@ def kept(folder: Path, make: Callable[[], CausalLM]) -> CausalLM:
         made.model.save_pretrained(folder)
         codec.tokeniser.save_pretrained(folder)
         done.touch()
-    return open_language_model(folder)
+    return open_language_model(folder, dtype=dtype)
 
 
 def _pace(step: int, steps: int) -> float:
