@@ -16,7 +16,6 @@ from rbloom import Bloom
 
 LEAST = 47
 FM_BYTES = 10_000_000
-SUFFIX_BYTES = 20_000_000
 BLOOM_FILLED = 4_000_000
 
 
@@ -33,10 +32,9 @@ def main(corpus, outputs, rounds):
     text = Path(corpus).read_bytes()
     asked = Path(outputs).read_bytes().splitlines()
     told = {}
-    part = text[:SUFFIX_BYTES]
-    array = np.frombuffer(part, dtype=np.uint8).copy()
+    array = np.frombuffer(text, dtype=np.uint8).copy()
     told["pydivsufsort_build_s"] = median_s(lambda: divsufsort(array), rounds)
-    told["pydivsufsort_bytes"] = len(part)
+    told["pydivsufsort_bytes"] = len(text)
     letters = text[:FM_BYTES].decode("latin-1")
     start = time.process_time()
     index = FMIndex(letters)

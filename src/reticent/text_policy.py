@@ -8,6 +8,26 @@ import numpy as np
 
 from reticent.core import Answer, Channel, Choice, Floats, TextReply, TokenScores, Usage
 from reticent.policy import Policy
+from reticent.textindex.held import FilterMaker, Finding, filtered, whole
+
+
+def filter_text(
+    reply: TextReply, make_filter: FilterMaker, findings: list[Finding] | None = None
+) -> TextReply:
+    """Return what a text filter leaves of a whole reply; the policy comes after it.
+
+    The guard calls it, and so does an auditor who asks what a filter leaves: both see the same,
+    and a stream says the same in the end.
+
+    Args:
+        reply: as the model server gave it.
+        make_filter: makes one for each text.
+        findings: gets what was found.
+    """
+    kept = tuple(
+        filtered(choice, make_filter(), cut=whole, findings=findings) for choice in reply.choices
+    )
+    return TextReply(choices=kept, usage=reply.usage)
 
 
 def shape_text(

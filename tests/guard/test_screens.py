@@ -8,11 +8,18 @@ import time
 import pytest
 import urllib3
 from guard.live import guarding, serving
+from hypothesis import given, settings, strategies as st
 
 from reticent.config import load_guard, parse_guard
-from reticent.core import BadInput
+from reticent.core import BadInput, Choice, TextReply
+from reticent.guard.gates import open_gate
 from reticent.guard.identity import open_key_changes
+from reticent.guard.screens import open_screen
 from reticent.guard.secrets import read_secret
+from reticent.guard.text_flow import shaped_reply
+from reticent.guard.validation import Validator
+from reticent.protocols import WireRequest, WireResponse
+from reticent.text_policy import filter_text
 from reticent.textindex.build import build
 from reticent.textindex.corpus import sources
 
@@ -288,3 +295,31 @@ def test_a_filter_that_makes_no_sense_is_refused(endpoint, says):
 def test_a_guard_does_not_start_with_an_index_that_is_not_whole(tmp_path, index):
     with pytest.raises(BadInput, match="no text index"):
         ask(tmp_path, writer([]), 'index = "nowhere"')
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from([PRIVATE, HARMLESS, "a@b.org ", " \n", PRIVATE[:45]]), min_size=1))
+def test_an_auditor_sees_the_bytes_that_a_caller_gets(index, parts):
+    """The same filter, called as an audit calls it, and by the guard's gate."""
+    place = {"index": str(index), "action": "redact", "personal": ["email"]}
+    plain = {
+        "model": "m",
+        "owner": "T",
+        "protocol": "openai-chat",
+        "upstream": "http://127.0.0.1:9",
+    }
+    file = parse_guard({"guard": {"endpoint": [{**plain, "task": "text", "text_filter": place}]}})
+    endpoint = file.guard.endpoint[0]
+    gate = open_gate(
+        file, endpoint, secret=b"s" * 32, validator=Validator(endpoint), scopes=None, upstream=None
+    )
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}]}).encode()
+    question = gate.texts.read_question(
+        WireRequest(method="POST", path=gate.path, body=body), gate.interface
+    )
+    text = "".join(parts)
+    said = json.dumps({"choices": [whole(0, text, True, {})], "usage": None}).encode()
+    got = shaped_reply(gate, WireResponse(status=200, body=said), question)
+    reply = TextReply(choices=(Choice(index=0, text=text, finish_reason="stop"),))
+    seen = filter_text(reply, open_screen(file, endpoint))
+    assert got == gate.texts.write_reply(seen, question, gate.interface)

@@ -8,10 +8,10 @@ from reticent.core import BadAnswer, BadPolicy, Choice, TextReply
 from reticent.guard.gates import Gate
 from reticent.guard.padding import until_grid
 from reticent.guard.screens import is_private
-from reticent.guard.text_filter import Finding, HeldText, PassText, filtered, whole
+from reticent.guard.text_filter import Finding, HeldText, PassText
 from reticent.guard.upstream.errors import UpstreamBad, UpstreamError
 from reticent.protocols import BadReply, Question, QuickProtocol, WireRequest, WireResponse
-from reticent.text_policy import shape_text
+from reticent.text_policy import filter_text, shape_text
 
 EVENT_STREAM = "text/event-stream"
 
@@ -36,11 +36,7 @@ def shaped_reply(
         texts = gate.texts
         reply = texts.read_reply(response, question, gate.interface)
         if gate.make_filter is not PassText:
-            kept = tuple(
-                filtered(choice, gate.make_filter(), cut=whole, findings=findings)
-                for choice in reply.choices
-            )
-            reply = TextReply(choices=kept, usage=reply.usage)
+            reply = filter_text(reply, gate.make_filter, findings)
         shaped = _shaped(gate, question, reply)
         return texts.write_reply(shaped, question, gate.interface)
     predictions = gate.predictions

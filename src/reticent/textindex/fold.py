@@ -42,6 +42,8 @@ def folded(character: str) -> str:
     ('a', 'ss', 'e', 'a', '3', '')
     """
     said = []
+    if character in LOOKALIKES:  # before it is taken apart: a lunate sigma is a c, a sigma an o
+        character = LOOKALIKES[character]
     for part in unicodedata.normalize("NFKD", character):
         alike = LOOKALIKES.get(part)
         if alike is not None:
