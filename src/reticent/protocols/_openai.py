@@ -16,6 +16,7 @@ from reticent.protocols._json import NotJson, read, write
 from reticent.protocols.base import BadQuestion, Interface, Question
 
 Check = Callable[[Any], Any]
+_BESIDE = ("model", "user")
 FINISHES = ("stop", "length", "content_filter")
 ASKED = "asked"  # in `Question.details`
 OWN = "own"  # in `Question.details`: the rows, as they were written here
@@ -113,12 +114,19 @@ def checked(
 
     Raises: BadQuestion for unknown fields and values out of range, or another model's name.
     """
-    only(body, ("model", "user", *checks))
+    for key in body:
+        if key not in checks and key not in _BESIDE:
+            only(body, (*_BESIDE, *checks))
     if body.get("model") != interface.model:
         raise BadQuestion("model names another model.", way_out="Name this endpoint's model.")
     if type(body.get("user")) not in (str, type(None)):
         raise BadQuestion("user is no text.", way_out="Leave it out.")
-    return {name: check(body[name]) for name, check in checks.items() if body.get(name) is not None}
+    fields = {}
+    for name, check in checks.items():
+        value = body.get(name)
+        if value is not None:
+            fields[name] = check(value)
+    return fields
 
 
 def real(name: str, low: float, high: float) -> Check:
