@@ -12,4 +12,5 @@ def test_names_in_files_are_stable():
     assert [s.value for s in Seen] == ["nothing", "y", "label", "scores"]
     assert {f.value for f in Family} == {
         "membership", "range", "attribute", "record", "chain", "artefact", "extraction",
+        "reconstruction", "text", "embedding",
     }  # fmt: skip
