@@ -46,7 +46,7 @@ def command_line() -> str:
 def configuration() -> str:
     """Return docs/configuration.md: every table and key of reticent.toml."""
     from reticent.cli.example import CONFIG
-    from reticent.config import Config, EmbeddingConfig, ImageConfig
+    from reticent.config import Config, EmbeddingConfig, ImageConfig, LanguageConfig
 
     schema = Config.model_json_schema()
     parts = [
@@ -77,6 +77,14 @@ def configuration() -> str:
         "other tables are these. `reticent schema embedding-config` prints their JSON Schema.\n",
     ]
     parts += _tables(EmbeddingConfig.model_json_schema(), without=("modality", "policy"))
+    parts += [
+        "# Language models\n",
+        '`modality = "text"` on a line of its own, above all tables, makes it an audit of a '
+        "language model: [how to audit a language model](language-models.md). `[[policy]]` is as "
+        "above; the other tables are these. `reticent schema text-config` prints their JSON "
+        "Schema.\n",
+    ]
+    parts += _tables(LanguageConfig.model_json_schema(), without=("modality", "policy"))
     return "\n".join([*parts, *_defences()])
 
 

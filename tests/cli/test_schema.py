@@ -6,7 +6,9 @@ from jsonschema import Draft202012Validator
 from reticent.cli import main
 
 
-@pytest.mark.parametrize("which", ["config", "image-config", "embedding-config", "record"])
+@pytest.mark.parametrize(
+    "which", ["config", "image-config", "embedding-config", "text-config", "record"]
+)
 def test_prints_a_valid_schema(which: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", which]) == 0
     schema = json.loads(capsys.readouterr().out)

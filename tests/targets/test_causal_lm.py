@@ -152,6 +152,9 @@ def test_what_does_not_fit_is_refused(model: Any) -> None:
         model.generate([np.array([500])], new_tokens=2)
     with pytest.raises(BadInput, match="begin at 1"):
         model.logprobs([np.arange(2, 5)], first=[0])
+    short = model.logprobs([np.arange(2, 2), np.arange(2, 3), np.arange(2, 4)], first=[1] * 3)
+    assert [len(each) for each in short] == [0, 1, 2]
+    assert np.isfinite(short[2].logprobs[1])
     empty = model.generate([np.array([], dtype=np.int64)], new_tokens=4)[0]
     begun = model.generate([np.array([0])], new_tokens=4)[0]
     assert empty.tokens.tolist() == begun.tokens.tolist()

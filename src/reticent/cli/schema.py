@@ -12,6 +12,7 @@ class Which(StrEnum):
     CONFIG = "config"
     IMAGE_CONFIG = "image-config"
     EMBEDDING_CONFIG = "embedding-config"
+    TEXT_CONFIG = "text-config"
     RECORD = "record"
 
 
@@ -20,7 +21,8 @@ def schema(
         Which,
         typer.Argument(
             help="config: reticent.toml. image-config: the same for a model of pictures. "
-            "embedding-config: for vectors of texts. record: what an audit writes."
+            "embedding-config: for vectors of texts. text-config: for a language model. record: "
+            "what an audit writes."
         ),
     ] = Which.CONFIG,
 ) -> None:
@@ -39,6 +41,10 @@ def _schema(which: Which) -> dict[str, object]:
         from reticent.config.embedding import embedding_schema
 
         return embedding_schema()
+    if which is Which.TEXT_CONFIG:
+        from reticent.config.language import language_schema
+
+        return language_schema()
     from reticent.config import ImageConfig, json_schema
 
     return json_schema(ImageConfig) if which is Which.IMAGE_CONFIG else json_schema()

@@ -6,6 +6,8 @@ from typing import Any
 def shelf() -> list[dict[str, Any]]:
     """Return one mapping an attack, sorted by family and name."""
     from reticent.attacks import attack_types
+    from reticent.attacks.language import text_attack_types
+    from reticent.core import Family
 
     rows = [
         {
@@ -17,5 +19,16 @@ def shelf() -> list[dict[str, Any]]:
             "source": kind.source,
         }
         for kind in attack_types().values()
+    ]
+    rows += [
+        {
+            "name": text.name,
+            "family": Family.TEXT.value,
+            "accepts": [str(c.name).lower() for c in text.accepts],
+            "wants": sorted(text.wants),
+            "cost": text.cost,
+            "source": text.source,
+        }
+        for text in text_attack_types().values()
     ]
     return sorted(rows, key=lambda row: (row["family"], row["name"]))

@@ -249,6 +249,12 @@ class LanguageConfig(Table):
         return placed
 
 
+def language_schema() -> dict[str, Any]:
+    """Return the JSON Schema of reticent.toml, about a language model."""
+    schema = LanguageConfig.model_json_schema() | {"title": "reticent.toml"}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
+
+
 def language_faults(doc: Mapping[str, Any]) -> list[Fault]:
     """Return every fault that no single value shows."""
     return [*_model(doc), *faults_of_policies(doc), *faults_of_audit(doc)]

@@ -164,9 +164,10 @@ class CausalLM:
         What is padded stands behind a text, where a causal model cannot see it. A text's last
         token need not be read: what comes after it is not asked.
         """
-        table = np.zeros((len(texts), max(1, *(len(ids) - 1 for ids in texts))), dtype=np.int64)
-        for i, ids in enumerate(texts):
-            table[i, : len(ids) - 1] = ids[:-1]
+        read = [ids[:-1] for ids in texts]
+        table = np.zeros((len(texts), max([1, *map(len, read)])), dtype=np.int64)
+        for i, ids in enumerate(read):
+            table[i, : len(ids)] = ids
         places = [(i, t) for i, ids in enumerate(texts) for t in range(first[i], len(ids))]
         rows = np.array([i for i, _ in places], dtype=np.int64)
         spots = np.array([t for _, t in places], dtype=np.int64)
