@@ -100,6 +100,13 @@ def test_verdicts_behind_rounding_are_still_those_of_the_model(planted: PlantedP
     assert claim.verdicts.tolist() == planted.is_member.tolist()
 
 
+def test_a_clear_miss_is_no_tie(planted: PlantedPassages) -> None:
+    claim = DiscoverableExtraction().run(
+        planted.through().access, planted.passages, planted.knowledge, np.random.default_rng(0)
+    )
+    assert claim.notes["ties_generated"] == 0
+
+
 def test_tokens_have_a_budget_of_their_own(planted: PlantedPassages) -> None:
     access = TextAccess(
         target=planted.access.target,

@@ -125,6 +125,19 @@ def test_what_was_answered_is_not_asked_again(planted: PlantedPassages, tmp_path
     assert [again.text(t.tokens) for t in texts] == [planted.access.text(t.tokens) for t in inside]
 
 
+def test_work_goes_on_where_it_stopped_without_a_file_too(planted: PlantedPassages) -> None:
+    endpoint = _endpoint(planted)
+    with completions(endpoint) as url:
+        model = _opened(url, wait_s=0.0)
+        prompts = [model.tokens(text) for text in ("abc", "abd")]
+        endpoint.dies_after = len(endpoint.asked) + 1
+        with pytest.raises(BadAnswer):
+            model.generate(prompts, new_tokens=3)
+        endpoint.dies_after, before = None, len(endpoint.asked)
+        model.generate(prompts, new_tokens=3)
+        assert len(endpoint.asked) - before == 1
+
+
 def test_an_endpoint_that_stops_showing_scores_is_an_error(planted: PlantedPassages) -> None:
     endpoint = _endpoint(planted)
     with completions(endpoint) as url:
