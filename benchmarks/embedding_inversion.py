@@ -162,8 +162,10 @@ def slot_search(
     domains: dict[str, Domain],
     attack: SlotSearch,
     rng: np.random.Generator,
+    through: Policy | None = None,
 ) -> tuple[Leakage, dict[str, object], int]:
-    access = door(target, policy, ENDPOINT)
+    """Search for records whose vectors went through `policy`; ask under `through`, or the same."""
+    access = door(target, policy if through is None else through, ENDPOINT)
     knowledge = Knowledge(template=TEMPLATE, domains=domains)
     claim = attack.run(access, nobody(len(texts), stolen(target, policy, texts)), knowledge, rng)
     right = exact_match(claim.texts, texts)
@@ -258,32 +260,34 @@ def measure_prose(target: Target, copy: Target, found: Texts) -> float:
 
 def measure_defences(target: Target, copy: Target, records: Records, found: Texts) -> None:
     print("3. Defences; every attack is made through the same policy, with its own training")
-    print(
-        f"   exact: slot search through the endpoint, {FEW_RECORDS} records, {FEW_QUERIES} queries"
-    )
-    print("   each besides the shared ones; read: token F1 of the head on speeches, trained by")
-    print("   asking the endpoint / by asking an own copy under an own secret")
-    print(f"   {'policy':20} {'exact':22} {'read, asking':22} {'read, own copy':22} recall@10")
+    print(f"   exact: slot search asking the endpoint / a bare own copy, {FEW_RECORDS} records,")
+    print(f"   {FEW_QUERIES} queries each besides the shared ones; read: token F1 of the head on")
+    print("   speeches, trained by asking the endpoint / an own copy under an own secret")
+    heads = ("exact, asking", "exact, bare copy", "read, asking", "read, own copy", "recall@10")
+    print(f"   {'policy':20} " + " ".join(f"{head:22}" for head in heads))
     shared = SlotSearch().contexts * sum(SIZES.values()) // FEW_RECORDS
     search = SlotSearch(most_queries_each=FEW_QUERIES + shared)
     small = WordDecoder(rounds=0, most_words=3_000)
     prose, own = found.attacked["speeches"], found.own[:FEW_PAIRS]
-    asked = (found.held["speeches"][:SEARCHES], found.speeches[:CORPUS])
-    bare = [np.asarray(stolen(target, Policy(), t).embeddings) for t in asked]
+    searched = (found.held["speeches"][:SEARCHES], found.speeches[:CORPUS])
+    bare = [np.asarray(stolen(target, Policy(), t).embeddings) for t in searched]
     for name, steps in DEFENCES.items():
         policy, rng = Policy.from_list(steps), np.random.default_rng(SEED)
         few = records.texts[:FEW_RECORDS]
-        exact, _, _ = slot_search(target, policy, few, records.domains, search, rng)
+        exact = [
+            show(slot_search(target, policy, few, records.domains, search, rng, through)[0])
+            for through in (policy, Policy())
+        ]
         candidates = nobody(len(prose), stolen(target, policy, prose))
         read = []
         for secret in (ENDPOINT, OWN):
             claim = small.run(door(copy, policy, secret), candidates, known(own), rng)
             values = token_f1(claim.texts, prose)
             read.append(show(mean_figure(values, metric="f1", confidence=0.95, rng=rng)))
-        guarded = [np.asarray(stolen(target, policy, t).embeddings) for t in asked]
+        guarded = [np.asarray(stolen(target, policy, t).embeddings) for t in searched]
         recall = recall_at_k((bare[0], bare[1]), (guarded[0], guarded[1]), confidence=0.95, rng=rng)
-        row = f"{show(exact):22} {read[0]:22} {read[1]:22} {show(recall)}"
-        print(f"   {name:20} {row}", flush=True)
+        row = " ".join(f"{cell:22}" for cell in (*exact, *read, show(recall)))
+        print(f"   {name:20} {row}".rstrip(), flush=True)
 
 
 def main() -> None:

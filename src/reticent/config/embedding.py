@@ -142,6 +142,11 @@ class EmbeddingAdversary(Table):
         examples=[16000],
         description="Texts that one attack may ask the endpoint about. Default: no limit.",
     )
+    copy_of_model: bool = Field(
+        default=True,
+        description="Whether it has a copy of the embedder, which it may ask as often as it likes, "
+        "without a policy: so it is with every public model.",
+    )
     public_model: FileName | None = Field(
         default=None,
         examples=["all-MiniLM-L6-v2"],

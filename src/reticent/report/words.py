@@ -76,6 +76,7 @@ ACCESSES = {
     "embedding": "anyone who gets hold of vectors and may ask the embedder",
     "tokens": "anyone who may have the model write",
     "logprobs": "anyone who may have the model write and sees its log-probabilities",
+    "copy": "anyone who gets hold of vectors and has a copy of the embedder",
     "weights": "anyone who holds the model file; no output policy can help there",
 }
 

@@ -60,7 +60,9 @@ def audit(some, **settings):
 
 def test_a_bare_embedder_is_a_finding_and_noise_takes_searches_along():
     record = audit(experiment())
-    cells = {(c.attack, c.policy): c for c in record.cells}
+    cells = {(c.attack, c.policy): c for c in record.cells if c.access == "embedding"}
+    # A bare endpoint is its own copy.
+    assert {c.policy for c in record.cells if c.access == "copy"} == {"noisy"}
     assert set(cells) == {
         (a, p) for a in ("slot-search", "entity-recovery") for p in ("open", "noisy")
     }
@@ -171,3 +173,23 @@ def test_a_plug_in_that_fails_costs_nothing_that_was_measured():
     )
     assert [n.why for n in record.not_run if n.kind == "failed"] == ["ZeroDivisionError: oops"]
     assert len(record.cells) == 2
+
+
+def test_a_copy_of_the_model_undoes_noise_and_no_rotation():
+    """The endpoint's noise is on its answers too; a copy's answers have none."""
+    policies = {
+        "noisy": Policy.from_list(
+            [{"kind": "keyed_noise", "scale": 0.12, "distribution": "gaussian"}]
+        ),
+        "turned": Policy.from_list([{"kind": "rotate"}]),
+    }
+    record = audit(experiment(policies=policies), only=["entity-recovery"])
+    found = {
+        (c.policy, c.access): next(f.estimate for f in c.figures if f.metric == "entity_recovery")
+        for c in record.cells
+    }
+    assert found["noisy", "copy"] >= found["noisy", "embedding"]
+    assert found["turned", "embedding"] == 1.0
+    assert found["turned", "copy"] < 0.4
+    alone = audit(experiment(policies=policies, copy=False), only=["entity-recovery"])
+    assert {c.access for c in alone.cells} == {"embedding"}

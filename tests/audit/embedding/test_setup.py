@@ -103,6 +103,7 @@ def test_the_command_line_audits_vectors_and_says_what_is_read(folder):
     exact = {
         (c["attack"], c["policy"]): f["estimate"]
         for c in record["cells"]
+        if c["access"] == "embedding"
         for f in c["figures"]
         if f["metric"] == "exact_match"
     }

@@ -30,6 +30,8 @@ class EmbeddingExperiment:
         template: how the texts were made, if the adversary knows; "" if not.
         slots: slot or kind of entity -> the values that the adversary knows it can take.
         public: an embedder that is not the target, for alignment; None if there is none.
+        copy: whether the adversary has a copy of the embedder, without a policy, and may ask it as
+            often as it likes. Against noise that is worth more than the endpoint.
         policies: name -> policy; the first is in force.
         query_budget: texts that one attack may ask the endpoint about.
         attacks: names to run; empty for all on the shelf.
@@ -55,6 +57,7 @@ class EmbeddingExperiment:
     template: str = ""
     slots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     public: Target | None = None
+    copy: bool = True
     policies: Mapping[str, Policy] = field(default_factory=lambda: {"open": Policy()})
     query_budget: int | None = None
     attacks: tuple[str, ...] = ()
@@ -122,6 +125,7 @@ class EmbeddingExperiment:
             model=self.model_digest,
             data=self.data_digest,
             public=None if self.public is None else self.public.name,
+            copy=self.copy,
             query_budget=self.query_budget,
             statistics=[self.tolerance, self.confidence, self.ppv_declared],
             seed=self.seed,

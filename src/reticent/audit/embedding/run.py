@@ -39,8 +39,10 @@ from reticent.core import (
 )
 from reticent.core.events import Listener, Progress, silent
 from reticent.ledger import QueryLedger
+from reticent.policy import Policy
 from reticent.targets.kept_vectors import KeptVectors
 
+ENDPOINT, COPY = "embedding", "copy"  # whom the adversary asks
 BASELINE = NearestText.name  # every cell is held against it, so it is no cell of its own
 
 
@@ -164,18 +166,21 @@ def draw_up(
                 why = f"Policy {policy!r} withholds vectors."
                 skipped.append(NotRun(what=f"{name} under {policy}", why=why, kind="not exposed"))
                 continue
-            tasks.append(
+            # A bare endpoint says what a copy says.
+            levels = (ENDPOINT, COPY) if experiment.copy and chain.defences else (ENDPOINT,)
+            tasks += [
                 Task(
                     attack=name,
                     family=Family.EMBEDDING,
-                    level="embedding",
+                    level=level,
                     policy=policy,
                     seen=Seen.NOTHING,
                     declared=any(
                         a in ("all", name) and p in ("all", policy) for a, p in experiment.declared
                     ),
                 )
-            )
+                for level in levels
+            ]
     return Plan(tasks=tuple(tasks), not_run=tuple(skipped))
 
 
@@ -223,7 +228,11 @@ def _work(
     cpu = time.process_time()
     rng = _rng(experiment, task.id)
     (grading,) = rng.spawn(1)
-    access = door(experiment, task.policy, experiment.query_budget)
+    access = (
+        door(experiment, experiment.policies[task.policy], experiment.query_budget)
+        if task.level == ENDPOINT
+        else door(experiment, Policy(), None)
+    )
     try:
         claim = attack.run(access, stolen(experiment, task.policy), experiment.knowledge, rng)
     except NotExposed as error:
@@ -283,11 +292,11 @@ def _work(
     return Piece(measured=measured, arrays=arrays)
 
 
-def door(experiment: EmbeddingExperiment, policy: str, query_budget: int | None) -> Access:
-    """Return the adversary's door to the endpoint under one of the policies."""
+def door(experiment: EmbeddingExperiment, policy: Policy, query_budget: int | None) -> Access:
+    """Return the adversary's door to the endpoint under a policy, or to its own copy under none."""
     return Access(
         target=experiment.target,
-        policy=experiment.policies[policy],
+        policy=policy,
         ledger=QueryLedger(query_budget),
         identity="adversary",
         exposed=Channel.EMBEDDING,
@@ -314,7 +323,7 @@ def _rivals(experiment: EmbeddingExperiment, policy: str) -> dict[str, tuple[str
     lengths = [len(tokens(text)) for text in experiment.own]
     prior = prior_text(experiment.own, int(np.median(lengths)))
     found = NearestText().run(
-        door(experiment, policy, None),
+        door(experiment, experiment.policies[policy], None),
         stolen(experiment, policy),
         experiment.knowledge,
         _rng(experiment, "nearest"),

@@ -58,6 +58,7 @@ def embedding_experiment(
         public=None
         if config.adversary.public_model is None
         else transformers_embedder(config.base / config.adversary.public_model),
+        copy=config.adversary.copy_of_model,
         policies=config.policies,
         query_budget=config.adversary.query_budget,
         attacks=tuple(audit.attacks),
