@@ -21,7 +21,6 @@ from reticent.core import (
 
 ANSWERED = Channel.LABEL | Channel.TOP_K | Channel.SCORES
 AT_ONCE = 1000  # pictures asked about in one call
-KNOWN_SHARE = 0.3  # of what the copy knows already is left in the next questions
 NEAREST, FARTHEST = 0.3, 1.1  # of the way to the point where no class is ahead
 
 
@@ -114,9 +113,22 @@ def ask(access: Access, texture: Texture, modes: Floats) -> Heard:
     return whole
 
 
-def noise(n: int, k: int, length: float, rng: np.random.Generator) -> Floats:
-    """Return (n, k) amplitudes of length about `length`, all cosines alike."""
-    return np.asarray(rng.standard_normal((n, k)) * (length / np.sqrt(k)))
+def noise(
+    n: int, deviation: Floats, length: float, likeness: float, rng: np.random.Generator
+) -> Floats:
+    """Return (n, k) amplitudes of length about `length`.
+
+    Args:
+        n: how many.
+        deviation: (k,) of the texture's cosines.
+        length: root mean square.
+        likeness: 1 for noise that varies as pictures do, 0 for all cosines alike.
+        rng: draws.
+    """
+    scale = deviation**likeness
+    return np.asarray(
+        rng.standard_normal((n, len(scale))) * (length * scale / np.linalg.norm(scale))
+    )
 
 
 def balanced(copy: Linear, most: float) -> Floats:
@@ -136,18 +148,10 @@ def balanced(copy: Linear, most: float) -> Floats:
     return np.zeros(len(w))
 
 
-def telling(copy: Linear, n: int, length: float, most: float, rng: np.random.Generator) -> Floats:
-    """Return (n, k) amplitudes whose answers tell most of what the copy does not know.
+def telling(copy: Linear, q: Floats, most: float, rng: np.random.Generator) -> Floats:
+    """Return (n, k) amplitudes: noise `q` about the way to the point where no class is ahead.
 
-    Where no class is ahead every answer can be any class; and noise without the directions that
-    the copy knows leaves the answer to the others.
+    There every answer can be any class, so each tells most.
     """
-    w = copy.weights - copy.weights.mean(axis=1, keepdims=True)
-    u, s, _ = np.linalg.svd(w, full_matrices=False)
-    u = u[:, s > 1e-9 * max(float(s[0]), 1e-300)]
-    if 2 * u.shape[1] > len(w):  # few cosines: there is no other direction
-        u = u[:, :0]
-    q = noise(n, len(w), length, rng)
-    q = q - (1 - KNOWN_SHARE) * (q @ u) @ u.T
-    way = rng.uniform(NEAREST, FARTHEST, size=(n, 1))
+    way = rng.uniform(NEAREST, FARTHEST, size=(len(q), 1))
     return np.asarray(q + way * balanced(copy, most))

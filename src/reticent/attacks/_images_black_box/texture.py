@@ -100,7 +100,8 @@ def _curve(power: Floats) -> Floats:
         return np.asarray(power + power.mean())
     x, y = np.log(frequency[known] + 0.01), np.log(power[known])
     fitted = np.polynomial.Polynomial.fit(x, y, 3, w=1 / (frequency[known] + 0.005))
-    return np.exp(np.clip(fitted(np.log(frequency + 0.01)), y.min(), y.max()))
+    smooth: Floats = np.exp(np.clip(fitted(np.log(frequency + 0.01)), y.min(), y.max()))
+    return smooth
 
 
 def _cosines(rows: Floats, space: ImageSpace) -> Floats:

@@ -35,10 +35,13 @@ from reticent.core import (
 
 LEAST = 8  # questions
 FIRST = 4  # questions that show what is shown
+EACH = 24  # questions a cosine are enough
 NUDGE = 0.02  # of the usual distance: how far a question goes that exact scores answer
 A_PRIORI = 5.0  # nats that a weight of one usual deviation costs, where labels are all there is
 SURE = 0.05  # and where scores tell the size of the weights
-STEPS, LAST_STEPS = 20, 80  # of the fit, in a round between and in the last
+STEPS, LAST_STEPS = 20, 150  # of the fit, in a round between and in the last
+LOSS = 0.5  # of likeness, from the first round to the last
+EAGER = 1.5  # power of progress: early rounds are short
 FIRST_REACH, GROWTH, LAST_REACH = 0.25, 1.25, 0.65  # of the usual distance, to the balanced point
 
 
@@ -47,10 +50,10 @@ class SurrogatePictures:
     """Ask about made-up pictures, fit a linear copy to whatever is shown, invert the copy.
 
     Pictures are described by the most varying cosines of the public ones. Exact scores: one
-    cosine a question. Anything less: rounds of noise around the point where no class is ahead, less
-    of what the copy knows already, so that every answer is news. The copy keeps to all that an
-    answer says and to nothing that it withholds (`nearest_consistent`). A class's picture is the
-    public mean plus its template, smoothed until it varies as pictures do.
+    cosine a question. Anything less: rounds of noise, first such as pictures vary, then ever
+    finer, towards the point where no class is ahead, so that every answer tells much. The copy
+    keeps to all that an answer says and to nothing that it withholds (`nearest_consistent`). A
+    class's picture is the public mean plus its template, smoothed until it varies as pictures do.
 
     Differs from the paper: the copy is fitted to censored answers, by questions that it chooses;
     of public pictures nothing but mean and spectrum is used, so that what is recognised came out of
@@ -77,7 +80,7 @@ class SurrogatePictures:
     queries: int = 16_000
     modes: int = 690
     rounds: int = 12
-    contrast: float = 1.0
+    contrast: float = 2.0
     reach: float = 0.8
 
     def __post_init__(self) -> None:
@@ -103,7 +106,7 @@ class SurrogatePictures:
         most = allowance(access, self.queries, LEAST, self.name)
         before = access.queries
         length = self.contrast * texture.radius
-        first = ask(access, texture, noise(FIRST, len(texture), length, rng))
+        first = ask(access, texture, noise(FIRST, texture.deviation, length, 1.0, rng))
         if first.shown.full and first.shown.step == 0:
             heard, copy = self._exact(access, texture, most - FIRST)
         else:
@@ -114,7 +117,7 @@ class SurrogatePictures:
             confidence=_confidence(copy, wanted, texture, images),
             notes={
                 "queries": access.queries - before,
-                "complete": access.queries - before >= self.queries or len(heard) > len(texture),
+                "complete": len(heard) >= min(self.queries, len(texture) + 1),
                 "smoothing": round(smooth, 3),
                 "modes": len(copy.weights),
                 "shown": "scores" if first.shown.full else "labels" if first.shown.bare else "some",
@@ -135,17 +138,21 @@ class SurrogatePictures:
     ) -> tuple[Heard, Linear]:
         """Return a copy by rounds of ever more telling questions."""
         length = self.contrast * texture.radius
+        most = min(most, EACH * len(texture))
         heard = first
         copy: Linear | None = None
-        share = np.diff(np.linspace(0, most, min(self.rounds, most) + 1).astype(int))
-        for i, n in enumerate(share.tolist()):
-            if copy is None:
-                modes = noise(n, len(texture), length, rng)
-            else:
+        rounds = min(self.rounds, most)
+        edges = np.linspace(0, 1, rounds + 1) ** EAGER * most
+        for i, n in enumerate(np.diff(edges.round().astype(int)).tolist()):
+            likeness = 1 - LOSS * i / rounds
+            modes = noise(n, texture.deviation, length, likeness, rng)
+            if copy is not None:
                 far = min(FIRST_REACH * GROWTH ** (i - 1), LAST_REACH) * texture.radius
-                modes = telling(copy, n, length, far, rng)
+                modes = telling(copy, modes, far, rng)
+            if not n:
+                continue
             heard = heard.beside(ask(access, texture, modes))
-            last = i == len(share) - 1
+            last = i == rounds - 1
             copy = fit_censored(
                 heard.modes,
                 heard.shown,
