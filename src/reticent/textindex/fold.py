@@ -11,6 +11,8 @@ of surrogate pairs.
 import re
 import unicodedata
 
+import numpy as np
+
 from reticent.textindex.lookalikes import LOOKALIKES
 
 UNICODE = unicodedata.unidata_version
@@ -33,6 +35,7 @@ _DROPPED = bytes(
     b for b in range(0x80) if chr(b).lower().encode() not in {bytes([p]) for p in _PLAIN}
 )
 _FOREIGN = re.compile(r"[^\x00-\x7f]+")
+_LONG = 2048  # characters from which it pays to look for foreign ones by numpy
 
 
 def folded(character: str) -> str:
@@ -67,11 +70,11 @@ def _letter(each: str) -> str:
 
 
 class _Known(dict[int, str]):
-    """Remembers what each character folds to; those of no script are not worth it."""
+    """Remembers what each character folds to; of rare ones, those that are letters."""
 
     def __missing__(self, code: int) -> str:
         found = folded(chr(code))
-        if found:
+        if found or code < 0x10000:
             self[code] = found
         return found
 
@@ -89,8 +92,25 @@ class Fold:
         b'thelazydoglo'
         """
         if not text.isascii():
+            if len(text) >= _LONG:
+                return self._long(text)
             text = _FOREIGN.sub(self._run, text)
         return text.encode("latin-1").translate(_TABLE, _DROPPED)
+
+    def _long(self, text: str) -> bytes:
+        data = text.encode("utf-8", "surrogatepass")
+        foreign = np.flatnonzero(np.frombuffer(data, dtype=np.int8) < 0)
+        gaps = np.flatnonzero(np.diff(foreign) > 1)
+        starts = foreign[np.concatenate(([0], gaps + 1))].tolist()
+        ends = (foreign[np.concatenate((gaps, [-1]))] + 1).tolist()
+        said = []
+        at = 0
+        for start, end in zip(starts, ends, strict=True):
+            run = data[start:end].decode("utf-8", "surrogatepass")
+            said += [data[at:start], run.translate(self._known).encode("latin-1")]
+            at = end
+        said.append(data[at:])
+        return b"".join(said).translate(_TABLE, _DROPPED)
 
     def _run(self, found: re.Match[str]) -> str:
         return found.group().translate(self._known)

@@ -47,9 +47,26 @@ from reticent.textindex.layout import (
     W_SKIPPED,
 )
 from reticent.textindex.nearly import seen_nearly
-from reticent.textindex.tables import checksum, count_blocks, drop_repeats, fill_tables
+from reticent.textindex.tables import (
+    PARTS,
+    count_blocks,
+    deal,
+    fill_tables,
+    first_sums,
+    last_sum,
+    sum_on,
+)
 
-__all__ = ["checksum", "count_blocks", "drop_repeats", "fill_tables", "scan"]
+__all__ = [
+    "PARTS",
+    "count_blocks",
+    "deal",
+    "fill_tables",
+    "first_sums",
+    "last_sum",
+    "scan",
+    "sum_on",
+]
 
 MOST_ENTRIES = 4096  # looked at for one byte of text, of a bucket
 

@@ -20,6 +20,7 @@ Bytes = npt.NDArray[np.uint8]
 
 ENTRIES_A_BUCKET = 8
 BLOOM_BITS = 10  # an entry
+_ALIGNED = 64  # bytes: where a part of the file may begin
 REBUILD = "Build the index again with: reticent index CORPUS"
 _ITEM = np.dtype([("tag", "<u8"), ("document", "<u4")])
 
@@ -99,43 +100,52 @@ def write_segment(
     kernels = compiled()
     k0, k1 = key.halves
     n_blocks = (out.tell() - layout.HEADER_BYTES) // layout.BLOCK
-    out.write(bytes(128))  # so that what is read behind the last block is nothing
+    # So that what is read behind the last block is nothing.
+    out.write(bytes(128 + -n_blocks * layout.BLOCK % _ALIGNED))
     out.flush()
-    end = out.tell()
-    mapped = mmap.mmap(out.fileno(), end, access=mmap.ACCESS_READ)
-    whole = np.frombuffer(mapped, dtype=np.uint8)
-    first = layout.HEADER_BYTES
-    text = whole[first : first + n_blocks * layout.BLOCK + 64]
-    hashes = np.empty(n_blocks, dtype=np.uint64)
-    n_buckets = max(1, n_blocks // ENTRIES_A_BUCKET)
-    counts = np.zeros(n_buckets + 1, dtype=np.uint32)
-    found = kernels.count_blocks(text, k0, k1, hashes, counts)
-    starts = np.concatenate([[0], np.cumsum(counts[1:], dtype=np.uint32)]).astype(np.uint32)
-    entries = np.empty(found, dtype=np.uint32)
-    tags = np.empty(found, dtype=np.uint8)
-    bloom = np.zeros(max(1, found * BLOOM_BITS // 64), dtype=np.uint64)
-    kernels.fill_tables(hashes, starts[:], entries, tags, bloom)
-    kept = kernels.drop_repeats(text, starts, entries, tags, least)
-    listed = "".join(
-        json.dumps([d.id, d.start, d.chars], ensure_ascii=True) + "\n" for d in documents
-    ).encode()
-    told = np.array(sorted(items), dtype=_ITEM)
     fields = np.zeros(layout.N_FIELDS, dtype="<i8")
+    first = layout.HEADER_BYTES
+    sums = kernels.first_sums(k0)
+    flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
+    with mmap.mmap(out.fileno(), out.tell(), flags=flags, prot=mmap.PROT_READ) as mapped:
+        whole = np.frombuffer(mapped, dtype=np.uint8)[first:]
+        text = whole[: n_blocks * layout.BLOCK + 64]
+        kernels.sum_on(whole.view(np.uint64), sums)
+        starts = np.zeros(kernels.PARTS + 1, dtype=np.int64)
+        found = kernels.count_blocks(text, n_blocks, k0, k1, starts)
+        hashes = np.empty(found, dtype=np.uint64)
+        numbers = np.empty(found, dtype=np.uint32)
+        kernels.deal(text, n_blocks, k0, k1, starts, hashes, numbers)
+        buckets = np.zeros(max(1, n_blocks // ENTRIES_A_BUCKET) + 1, dtype=np.uint32)
+        entries = np.empty(found, dtype=np.uint32)
+        tags = np.empty(found, dtype=np.uint8)
+        bloom = np.zeros(max(1, found * BLOOM_BITS // 64), dtype=np.uint64)
+        kept = kernels.fill_tables(
+            text, starts, hashes, numbers, least, buckets, entries, tags, bloom
+        )
+        del text, whole, hashes, numbers
+    listed = "".join(f"[{json.dumps(d.id)}, {d.start}, {d.chars}]\n" for d in documents).encode()
+    told = np.array(sorted(items), dtype=_ITEM)
     for place, part in (
-        (layout.F_BUCKETS, starts),
+        (layout.F_BUCKETS, buckets),
         (layout.F_ENTRIES, entries[:kept]),
         (layout.F_TAGS, tags[:kept]),
         (layout.F_BLOOM, bloom),
         (layout.F_ITEMS, told),
         (layout.F_DOCUMENTS, np.frombuffer(listed, dtype=np.uint8)),
     ):
-        out.write(bytes(-out.tell() % 64))
         fields[place] = out.tell()
-        out.write(part.view(np.uint8).data if part.size else b"")
-    out.write(bytes(-out.tell() % 64))
+        said = part.view(np.uint8)
+        even = said.size // _ALIGNED * _ALIGNED
+        rest = said[even:].tobytes()
+        rest += bytes(-len(rest) % _ALIGNED)
+        for each in (said[:even], np.frombuffer(rest, dtype=np.uint8)):
+            if each.size:
+                kernels.sum_on(each.view(np.uint64), sums)
+                out.write(each.data)
     total = out.tell()
     fields[layout.F_N_BLOCKS] = n_blocks
-    fields[layout.F_N_BUCKETS] = n_buckets
+    fields[layout.F_N_BUCKETS] = buckets.size - 1
     fields[layout.F_BLOOM_WORDS] = bloom.size
     fields[layout.F_N_ENTRIES] = kept
     fields[layout.F_LEAST] = least
@@ -145,10 +155,8 @@ def write_segment(
     fields[layout.F_CHARS] = sum(d.chars for d in documents)
     fields[layout.F_N_DOCUMENTS] = len(documents)
     fields[layout.F_N_ITEMS] = told.size
-    out.flush()
-    del text, whole
-    mapped.close()
-    fields[layout.F_SUM] = _sum_of(out.fileno(), total, key)
+    summed = kernels.last_sum(sums, (total - first) // 8, k0)
+    fields.view("<u8")[layout.F_SUM] = summed
     header = layout.MAGIC + bytes([layout.VERSION]) + key.check
     header = header.ljust(layout.FIELDS, b"\0") + fields.tobytes()
     header += key.derived(b"header" + header, 16)
@@ -158,12 +166,13 @@ def write_segment(
     os.fsync(out.fileno())
 
 
-def _sum_of(handle: int, total: int, key: IndexKey) -> int:
-    with mmap.mmap(handle, total, access=mmap.ACCESS_READ) as mapped:
-        words = np.frombuffer(mapped, dtype=np.uint64, offset=layout.HEADER_BYTES)
-        found = int(compiled().checksum(words, key.halves[0]))
-        del words
-    return found - 2**64 if found >= 2**63 else found
+def _sum_of(data: Bytes, key: IndexKey) -> int:
+    """Return the sum of what follows the header."""
+    kernels = compiled()
+    words = data[layout.HEADER_BYTES :].view(np.uint64)
+    sums = kernels.first_sums(key.halves[0])
+    kernels.sum_on(words, sums)
+    return int(kernels.last_sum(sums, words.size, key.halves[0]))
 
 
 def open_segment(path: Path, key: IndexKey, *, check: bool = True) -> Segment:
@@ -213,10 +222,8 @@ def open_segment(path: Path, key: IndexKey, *, check: bool = True) -> Segment:
     total = fields[layout.F_TOTAL_BYTES]
     if size != total:
         raise _broken(path, f"it has {size} bytes and should have {total}")
-    if check:
-        found = int(compiled().checksum(data[layout.HEADER_BYTES :].view(np.uint64), key.halves[0]))
-        if found != fields[layout.F_SUM] % 2**64:
-            raise _broken(path, "its contents do not fit its checksum")
+    if check and _sum_of(data, key) != fields[layout.F_SUM] % 2**64:
+        raise _broken(path, "its contents do not fit its checksum")
     first = fields[layout.F_TEXT]
     return Segment(
         path=path,

@@ -1,4 +1,8 @@
-"""Filling a segment's tables, compiled by numba."""
+"""Filling a segment's tables, compiled by numba.
+
+Blocks are dealt to parts of the table by the top of their hashes first, so that all that is
+written at random afterwards lies in the processor's caches.
+"""
 
 from typing import Any
 
@@ -15,140 +19,158 @@ from reticent.textindex.hashing import (
     bits,
     holds_zero,
     mix,
-    prefetch,
     scaled,
     tag_of,
 )
 from reticent.textindex.layout import BLOCK
 
 WORDS = BLOCK // 8
-
-
-@njit(cache=True, nogil=True)
-def count_blocks(text: Any, k0: Any, k1: Any, hashes: Any, counts: Any) -> Any:
-    """Fill `hashes` (0: no whole block) and count blocks a bucket into `counts[b + 1]`."""
-    words = text.view(np.uint64)
-    n_buckets = counts.size - 1
-    n = 0
-    for i in range(hashes.size):
-        lo, hi = words[2 * i], words[2 * i + 1]
-        if holds_zero(lo) or holds_zero(hi):
-            hashes[i] = NONE
-            continue
-        h = mix(lo, hi, k0, k1) | ONE  # 0 stands for none
-        hashes[i] = h
-        counts[scaled(h, n_buckets) + 1] += np.uint32(1)
-        n += 1
-    return n
-
-
-@njit(cache=True, nogil=True)
-def fill_tables(hashes: Any, counts: Any, entries: Any, tags: Any, bloom: Any) -> Any:
-    """Put every block where its bucket has room. `counts` holds starts, and ends as ends."""
-    n_buckets = counts.size - 1
-    n = hashes.size
-    n_words = bloom.size
-    for i in range(n):
-        if i + 32 < n:  # what is needed soon is asked for now
-            later = hashes[i + 32]
-            prefetch(counts, scaled(later, n_buckets))
-            prefetch(bloom, scaled(later, n_words))
-            place = np.int64(counts[scaled(hashes[i + 12], n_buckets)])
-            prefetch(entries, place)
-            prefetch(tags, place)
-        h = hashes[i]
-        if h == NONE:
-            continue
-        b = scaled(h, n_buckets)
-        place = np.int64(counts[b])
-        counts[b] = np.uint32(place + 1)
-        entries[place] = np.uint32(i)
-        tags[place] = tag_of(h, hashes[i + 1] if i + 1 < n else NONE)
-        bloom[scaled(h, n_words)] |= bits(h)
+PARTS = 128
+_PART_SHIFT = U(57)  # a hash's top seven bits
+CROWDED = 24  # blocks in a bucket; eight are usual
+_TAG = U(0xFF << 20)  # of a hash, bits that neither the Bloom filter nor the bucket uses
+_TAG_SHIFT = U(20)
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _same_round(words: Any, a: Any, b: Any, before: Any, after: Any) -> Any:
-    for k in range(-before, after):  # noqa: SIM110  # numba compiles no generators in line
-        if words[a + k] != words[b + k]:
-            return False
-    return True
+def _hash_at(words: Any, i: Any, k0: Any, k1: Any) -> Any:
+    lo, hi = words[2 * i], words[2 * i + 1]
+    if holds_zero(lo) or holds_zero(hi):
+        return NONE  # no whole block
+    return mix(lo, hi, k0, k1) | ONE
 
 
 @njit(cache=True, nogil=True)
-def drop_repeats(text: Any, counts: Any, entries: Any, tags: Any, least: Any) -> Any:
-    """Keep one entry of those with equal bytes around them, and close up; return how many stay.
+def count_blocks(text: Any, n_blocks: Any, k0: Any, k1: Any, starts: Any) -> Any:
+    """Fill `starts` (PARTS + 1) with where each part of the blocks begins; return how many."""
+    words = text.view(np.uint64)
+    starts[:] = 0
+    for i in range(n_blocks):
+        h = _hash_at(words, i, k0, k1)
+        starts[U(h >> _PART_SHIFT) + ONE] += h != NONE
+    for part in range(PARTS):
+        starts[part + 1] += starts[part]
+    return starts[PARTS]
 
-    Any `least` bytes that hold this block and the next one lie within what is compared, so nothing
-    that could be found is lost. `counts` holds ends of buckets, and starts when this is over.
+
+@njit(cache=True, nogil=True)
+def deal(
+    text: Any, n_blocks: Any, k0: Any, k1: Any, starts: Any, hashes: Any, numbers: Any
+) -> None:
+    """Deal blocks to their parts, in order: hashes, with tags in them, and the blocks' numbers."""
+    words = text.view(np.uint64)
+    place = starts.copy()
+    following = _hash_at(words, 0, k0, k1)
+    for i in range(n_blocks):
+        h = following
+        following = _hash_at(words, i + 1, k0, k1) if i + 1 < n_blocks else NONE
+        if h == NONE:
+            continue
+        part = U(h >> _PART_SHIFT)
+        at = U(place[part])
+        place[part] += 1
+        hashes[at] = (h & ~_TAG) | (U(tag_of(h, following)) << _TAG_SHIFT)
+        numbers[at] = np.uint32(i)
+
+
+@njit(cache=True, nogil=True)
+def fill_tables(
+    text: Any,
+    starts: Any,
+    hashes: Any,
+    numbers: Any,
+    least: Any,
+    buckets: Any,
+    entries: Any,
+    tags: Any,
+    bloom: Any,
+) -> Any:
+    """Put every block into its bucket and the Bloom filter; return how many entries there are.
+
+    In a crowded bucket one entry stays of those with equal bytes around them. Any `least` bytes
+    that hold such a block and the next one lie within what is compared, so nothing that could be
+    found is lost. `buckets` holds where each begins in the end.
     """
     words = text.view(np.uint64)
-    # Whole words, so a little more than must be.
-    before, after = (least - 2 * BLOCK + 7) // 8, (least + 7) // 8
+    n_buckets = buckets.size - 1
+    n_bloom = bloom.size
+    most = 0
+    for part in range(PARTS):
+        most = max(most, starts[part + 1] - starts[part])
+    own = np.empty(most, np.uint64)  # a part's blocks, in the order of their buckets
+    their = np.empty(most, np.uint32)
+    gone = np.empty(most, np.uint8)
     out = 0
-    start: Any = 0
-    last = words.size - after
-    for b in range(counts.size - 1):
-        end = np.int64(counts[b])
-        first = out
-        seen = NONE
-        if end - start > 48:
-            context = np.empty(end - start, np.uint64)
-            for i in range(start, end):
-                at = np.int64(entries[i]) * WORDS
-                h = NONE
-                for k in range(max(at - before, 0), min(at + after, words.size)):
-                    h = (h ^ words[k]) * M1
-                    h ^= h >> U(29)
-                context[i - start] = h
-            order = np.argsort(context, kind="mergesort")
-            kept = np.zeros(end - start, np.bool_)
-            for j in range(order.size):
-                if j == 0 or context[order[j]] != context[order[j - 1]]:
-                    kept[order[j]] = True
-            for j in range(order.size):
-                i = start + j
-                if kept[j]:
-                    entries[out] = entries[i]
-                    tags[out] = tags[i]
-                    out += 1
-        else:
-            for i in range(start, end):
-                at = np.int64(entries[i]) * WORDS
-                new = True
-                bit = ONE << U(tags[i] & 63)
-                if not seen & bit:  # no tag like it in this bucket so far
-                    seen |= bit
-                    entries[out] = entries[i]
-                    tags[out] = tags[i]
-                    out += 1
-                    continue
-                for j in range(first, out):
-                    if tags[j] == tags[i]:
-                        other = np.int64(entries[j]) * WORDS
-                        if (
-                            other >= before
-                            and at < last
-                            and _same_round(words, at, other, before, after)
-                        ):
-                            new = False
-                            break
-                if new:
-                    entries[out] = entries[i]
-                    tags[out] = tags[i]
-                    out += 1
-        start = end
-        counts[b] = np.uint32(first)
-    counts[counts.size - 1] = np.uint32(out)
+    done = 0  # buckets whose beginning is known
+    for part in range(PARTS):
+        first, last = starts[part], starts[part + 1]
+        if first == last:
+            continue
+        # A bucket may lie in two parts: it is filled in two goes, the earlier part's blocks first.
+        low = scaled(U(part) << _PART_SHIFT, n_buckets)
+        high = scaled((U(part) << _PART_SHIFT) | U(0x01FFFFFFFFFFFFFF), n_buckets)
+        n = high - low + 1
+        ends = np.zeros(n + 1, np.int64)
+        for i in range(first, last):
+            h = hashes[i]
+            ends[scaled(h, n_buckets) - low + 1] += 1
+            bloom[scaled(h, n_bloom)] |= bits(h)
+        for b in range(n):
+            ends[b + 1] += ends[b]
+        for i in range(first, last):
+            h = hashes[i]
+            b = scaled(h, n_buckets) - low
+            place = ends[b]
+            ends[b] = place + 1
+            own[place] = h
+            their[place] = numbers[i]
+        gone[: last - first] = 0
+        start = dropped = 0
+        for b in range(n):
+            while done <= low + b:  # those that no part has, too
+                buckets[done] = np.uint32(out + start - dropped)
+                done += 1
+            end = ends[b]  # of bucket b, now that all are in their places
+            if end - start > CROWDED:
+                dropped += _drop_equals(words, their, start, end, least, gone)
+            start = end
+        for i in range(last - first):
+            entries[out] = their[i]
+            tags[out] = np.uint8((own[i] >> _TAG_SHIFT) & U(255))
+            out += 1 - gone[i]
+    while done < buckets.size:
+        buckets[done] = np.uint32(out)
+        done += 1
     return out
 
 
 @njit(cache=True, nogil=True)
-def checksum(words: Any, seed: Any) -> Any:
-    """Return a 64-bit sum over words that any single change of them changes."""
-    a, b, c, d = seed, seed ^ M1, seed ^ M2, seed ^ M3
-    n = words.size // 4 * 4
-    for i in range(0, n, 4):
+def _drop_equals(words: Any, their: Any, start: Any, end: Any, least: Any, gone: Any) -> Any:
+    """Mark those of a bucket's blocks that have equals before them; return how many."""
+    # Whole words, so a little more than must be.
+    before, after = (least - 2 * BLOCK + 7) // 8, (least + 7) // 8
+    context = np.empty(end - start, np.uint64)
+    for i in range(start, end):
+        at = np.int64(their[i]) * WORDS
+        h = NONE
+        for k in range(max(at - before, 0), min(at + after, words.size)):
+            h = (h ^ words[k]) * M1
+            h ^= h >> U(29)
+        context[i - start] = h
+    order = np.argsort(context, kind="mergesort")
+    dropped = 0
+    for j in range(1, order.size):
+        if context[order[j]] == context[order[j - 1]]:
+            gone[start + order[j]] = 1
+            dropped += 1
+    return dropped
+
+
+@njit(cache=True, nogil=True)
+def sum_on(words: Any, sums: Any) -> None:
+    """Take words, a multiple of four of them, into the four sums."""
+    a, b, c, d = sums[0], sums[1], sums[2], sums[3]
+    for i in range(0, words.size, 4):
         a = (a ^ words[i]) * M1
         b = (b ^ words[i + 1]) * M2
         c = (c ^ words[i + 2]) * M3
@@ -157,7 +179,16 @@ def checksum(words: Any, seed: Any) -> Any:
         b ^= b >> U(32)
         c ^= c >> U(32)
         d ^= d >> U(32)
-    for i in range(n, words.size):
-        a = (a ^ words[i]) * M2
-        a ^= a >> U(29)
-    return mix(a ^ (b * M2), c ^ (d * M3), U(words.size), seed)
+    sums[0], sums[1], sums[2], sums[3] = a, b, c, d
+
+
+@njit(cache=True, nogil=True)
+def first_sums(seed: Any) -> Any:
+    """Return the sums of nothing."""
+    return np.array([seed, seed ^ M1, seed ^ M2, seed ^ M3], np.uint64)
+
+
+@njit(cache=True, nogil=True)
+def last_sum(sums: Any, n_words: Any, seed: Any) -> Any:
+    """Return a 64-bit sum over words that any single change of them changes."""
+    return mix(sums[0] ^ (sums[1] * M2), sums[2] ^ (sums[3] * M3), U(n_words), seed)
