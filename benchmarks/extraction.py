@@ -44,9 +44,9 @@ COPIES = (0, 1, 4, 16, 64)
 A_LEVEL = 10  # passages
 PROMPT, WANTED = 50, 50
 BACKGROUND = 50_000  # tokens of the control's training text beside what is planted
-EPOCHS = 3
+EPOCHS = 4
+LEARNING_RATE = 2e-3
 WINDOWS = 140  # of the 135M model
-TIMED_ALONE = 8  # windows generated one by one: most of the time that this takes
 REPEATS = 5
 DRAWS, BY = 200, Sampling(temperature=1.0, top_k=40)
 MOST_PZ = 400
@@ -104,7 +104,7 @@ class Control:
             texts += [passage.tokens] * COPIES[i % len(COPIES)]
         model = fresh(codec, seed=1)
         start = time.process_time()
-        losses = train(model, texts, epochs=EPOCHS, seed=2)
+        losses = train(model, texts, epochs=EPOCHS, seed=2, learning_rate=LEARNING_RATE)
         print(
             f"control: {sum(p.numel() for p in model.parameters()) / 1e6:.2f}M parameters, "
             f"{sum(map(len, texts)) * EPOCHS} tokens in {time.process_time() - start:.0f} cs, "
@@ -124,21 +124,21 @@ class Control:
         wrong = int((claim.verdicts != real).sum())
         for level, copies in enumerate(COPIES):
             mine = slice(level, None, len(COPIES))
-            show(
-                f"control, {copies:2d} copies",
-                TextClaim(
-                    scores=claim.scores[mine],
-                    verdicts=of(claim.verdicts)[mine],
-                    log_p=of(claim.log_p)[mine],
-                ),
-                self.planted[mine],
-            )
+            show(f"control, {copies:2d} copies", part_of(claim, mine), self.planted[mine])
         for name, passages in nulls.items():
             null = claimed(self.door, passages)
             show(f"control, {name}", null, passages)
             some = passages[:50]
             wrong += int((claimed(self.door, some).verdicts != generated(self.model, some)).sum())
-        print(f"control: {wrong} verdicts unlike real generation, {int(real.sum())} positives")
+        # Other windows of the same passages: more verdicts, and more of them positive.
+        shifted = [w for p in self.planted for w in cut(p.tokens, prompt=30, wanted=50, stride=10)]
+        also = generated(self.model, shifted)
+        wrong += int((claimed(self.door, shifted).verdicts != also).sum())
+        n = len(self.planted) + len(shifted) + sum(len(some[:50]) for some in nulls.values())
+        print(
+            f"control: {n} verdicts, {wrong} unlike real generation, "
+            f"{int(real.sum() + also.sum())} positives"
+        )
         return wrong
 
     def probabilities(self) -> float:
@@ -189,48 +189,46 @@ def large(work: Path) -> tuple[int, dict[str, float]]:
     nulls = {"never seen": unseen[:20], "matched": matched(windows, unseen)[:20]}
     everything = [*windows, *nulls["never seen"], *nulls["matched"]]
 
-    alone = everything[:: len(everything) // TIMED_ALONE][:TIMED_ALONE]
-    one = [seconds(lambda w=w: generated(replace(model, batch_texts=1), [w])) for w in alone]
-    batch_one_s = statistics.median(one)
-    print(f"135M: batch 1 {WANTED / batch_one_s:.1f} tokens a cs", flush=True)
-    real: list[Any] = []
-    batch_32_s = seconds(lambda: real.append(generated(model, everything))) / len(everything)
-    print(f"135M: batch 32 {WANTED / batch_32_s:.0f} tokens a cs", flush=True)
-
-    claims: list[TextClaim] = []
-    passes = [
-        seconds(lambda: claims.append(claimed(access, everything, GreedyExtraction())))
-        for _ in range(REPEATS)
-    ]
-    one_pass_s = statistics.median(passes) / len(everything)
-    found = claims[0]
-    wrong = int((found.verdicts != real[0]).sum())
+    real = generated(model, everything)
+    found = claimed(access, everything, GreedyExtraction())
+    wrong = int((found.verdicts != real).sum())
     print(
         f"135M: verdicts of {len(everything)} windows ({PROMPT}+{WANTED}): "
-        f"{1 / one_pass_s:.1f} a cs, {found.notes['ties_generated']} ties generated, "
-        f"{wrong} unlike generation in batches of 32, {int(real[0].sum())} positives",
+        f"{found.notes['ties_generated']} ties generated, {wrong} unlike generation in batches of "
+        f"32, {int(real.sum())} positives",
         flush=True,
     )
-    whole: list[TextClaim] = []
-    full_s = seconds(lambda: whole.append(claimed(access, windows))) / len(windows)
-    print(f"135M: with p_z {1 / full_s:.1f} windows a cs, {batch_one_s / full_s:.0f} x cheaper")
-    show("135M, licences", whole[0], windows)
-    for name, passages in nulls.items():
-        show(f"135M, {name}", claimed(access, passages), passages)
+    whole = claimed(access, everything)
+    cut_at = [0, len(windows), len(windows) + len(nulls["never seen"]), len(everything)]
+    for name, start, end in zip(("licences", *nulls), cut_at, cut_at[1:], strict=False):
+        show(f"135M, {name}", part_of(whole, slice(start, end)), everything[start:end])
 
+    # One after the other, again and again: what else runs here changes the costs by half.
     screen = DocumentScreening(prompt=PROMPT, wanted=WANTED)
-    long_ones = [d for d in public if len(d) >= 800][:3]
+    long_one = [max(public, key=len)]
     sums: list[Any] = []
-    costs = [seconds(lambda: sums.append(screen.screen(access, long_ones))) for _ in range(REPEATS)]
-    screened = sum(len(scores) for scores in sums[0])
-    screen_s = statistics.median(costs) / screened
-    print(f"135M: {screened} windows of whole documents screened, {1 / screen_s:.0f} a cs")
-    exact, by_screen = agreement(access, long_ones, sums[0])
+    single = replace(model, batch_texts=1)
+    alone, batched, one_pass, screened = [], [], [], []
+    for r in range(REPEATS):
+        some = everything[r::REPEATS] + everything[(r + 1) % REPEATS :: REPEATS]
+        thirty_two = some[:32]
+        alone.append(seconds(lambda p=some[:1]: generated(single, p)))
+        one_pass.append(seconds(lambda p=some: claimed(access, p, GreedyExtraction())) / len(some))
+        batched.append(seconds(lambda p=thirty_two: generated(model, p)) / len(thirty_two))
+        cost_s = seconds(lambda: sums.append(screen.screen(access, long_one)))
+        screened.append(cost_s / len(sums[0][0]))
+        print(
+            f"135M, round {r + 1}: tokens a cs {WANTED / alone[-1]:.1f} at batch 1, "
+            f"{WANTED / batched[-1]:.0f} at batch 32; windows a cs {1 / one_pass[-1]:.1f} decided, "
+            f"{1 / screened[-1]:.0f} screened",
+            flush=True,
+        )
+    exact, by_screen = agreement(access, long_one, sums[0])
     print(f"135M: screened and exact log p_z correlate {np.corrcoef(exact, by_screen)[0, 1]:.3f}")
     return wrong, {
-        "cost_batch1_over_onepass": batch_one_s / one_pass_s,
-        "cost_batch32_over_onepass": batch_32_s / one_pass_s,
-        "screening_over_batch32": batch_32_s / screen_s,
+        "cost_batch1_over_onepass": ratio(alone, one_pass),
+        "cost_batch32_over_onepass": ratio(batched, one_pass),
+        "screening_over_batch32": ratio(batched, screened),
     }
 
 
@@ -239,7 +237,7 @@ def agreement(access: TextAccess, documents: Sequence[Passage], sums: Sequence[A
     rng = np.random.default_rng(5)
     exact, screened = [], []
     for document, scores in zip(documents, sums, strict=True):
-        for start in rng.integers(len(scores), size=8).tolist():
+        for start in rng.integers(len(scores), size=12).tolist():
             ids = document.tokens[start : start + PROMPT + WANTED]
             exact.append(Passage(tokens=ids, prompt=PROMPT))
             screened.append(scores[start])
@@ -258,6 +256,15 @@ def generated(model: CausalLM, passages: Sequence[Passage]) -> Any:
     written = model.generate([p.given for p in passages], new_tokens=WANTED, sampling=GREEDY)
     return np.array(
         [np.array_equal(w.tokens, p.wanted) for w, p in zip(written, passages, strict=True)]
+    )
+
+
+def part_of(claim: TextClaim, which: slice) -> TextClaim:
+    """Return the claim about some of the passages."""
+    return TextClaim(
+        scores=claim.scores[which],
+        verdicts=of(claim.verdicts)[which],
+        log_p=of(claim.log_p)[which],
     )
 
 
@@ -335,6 +342,11 @@ def spaced(documents: Sequence[Passage], most: int) -> list[Passage]:
     ]
     longest = max(map(len, parts))
     return [part[i] for i in range(longest) for part in parts if i < len(part)][:most]
+
+
+def ratio(dear: Sequence[float], cheap: Sequence[float]) -> float:
+    """Return the median ratio of costs that were measured one right after the other."""
+    return statistics.median(a / b for a, b in zip(dear, cheap, strict=True))
 
 
 def seconds(work: Callable[[], object]) -> float:

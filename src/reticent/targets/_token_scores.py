@@ -13,8 +13,13 @@ _FIRST_LOOK = 1024  # of the likeliest tokens; the nucleus is nearly always amon
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Scored:
-    """What is said of m tokens; fields as in `core.language.TokenLogprobs`, None if not wanted."""
+    """What is said of m tokens; fields as in `core.language.TokenLogprobs`, None if not wanted.
 
+    `totals` (m,) are the logarithms of the sums of all logits' exponentials: not finite if any
+    logit is NaN or too large.
+    """
+
+    totals: torch.Tensor
     logprobs: torch.Tensor
     ranks: torch.Tensor
     margins: torch.Tensor
@@ -36,7 +41,7 @@ def score_tokens(
     """Return what logits say of the tokens that came next.
 
     Args:
-        logits: (m, v) of the positions before; may be written to.
+        logits: (m, v) of the positions before, of any type; may be written to.
         tokens: (m,) ids.
         sampling: as in `LanguageModel.logprobs`; so are the others.
         alternatives: as there.
@@ -62,6 +67,7 @@ def score_tokens(
     if sampling is not None and sampling.greedy:
         sampled = torch.where(ranks == 0, 0.0, -torch.inf)
     return Scored(
+        totals=total[:, 0],
         logprobs=(own - total)[:, 0].double(),
         ranks=ranks,
         margins=margins,

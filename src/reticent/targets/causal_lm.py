@@ -13,6 +13,7 @@ from reticent.core.language import GREEDY, Continuation, Sampling, TokenLogprobs
 from reticent.targets._token_scores import Scored, draw, score_tokens
 
 _LOGITS = 1 << 24  # numbers in the logits that are held at once
+_CACHED = 1 << 20  # of them that are worked on at once: a processor's own memory is much faster
 _SAME = 1e-4  # logits that the head alone must agree to with the whole model
 
 
@@ -175,19 +176,22 @@ class CausalLM:
         parts: list[Scored] = []
         with torch.inference_mode():
             states: Any = self._states(torch.from_numpy(table)) if places else None
-            step = max(1, _LOGITS // self.vocabulary)
+            step, few = (max(1, most // self.vocabulary) for most in (_LOGITS, _CACHED))
             for start in range(0, len(places), step):
                 r, t = rows[start : start + step], spots[start : start + step]
                 logits = self._logits(states[torch.from_numpy(r), torch.from_numpy(t - 1)])
-                parts.append(
-                    score_tokens(
-                        logits,
-                        torch.from_numpy(wanted[start : start + step]),
+                for at in range(0, len(logits), few):
+                    tokens = torch.from_numpy(wanted[start + at : start + at + few])
+                    scored = score_tokens(
+                        logits[at : at + few],
+                        tokens,
                         sampling=sampling,
                         alternatives=alternatives,
                         moments=moments,
                     )
-                )
+                    if not bool(torch.isfinite(scored.totals).all()):
+                        raise self._overflown()
+                    parts.append(scored)
         return [
             _spread(parts, rows == i, spots[rows == i], len(ids)) for i, ids in enumerate(texts)
         ]
@@ -198,8 +202,8 @@ class CausalLM:
             return self.model(input_ids=ids, use_cache=False).logits
         return self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
 
-    def _logits(self, states: torch.Tensor) -> torch.Tensor:
-        return self._finite(states if self._head is None else self._head(states))
+    def _logits(self, states: torch.Tensor) -> Any:
+        return states if self._head is None else self._head(states)
 
     def _written(
         self, prompts: Sequence[Ints], draws: Floats, sampling: Sampling
@@ -282,10 +286,13 @@ class CausalLM:
 
     def _finite(self, logits: torch.Tensor) -> torch.Tensor:
         if not bool(torch.isfinite(logits).all()):
-            raise BadAnswer(
-                f"{self.name} answered logits that are not finite.", way_out='Load it in "float32".'
-            )
+            raise self._overflown()
         return logits.float()
+
+    def _overflown(self) -> BadAnswer:
+        return BadAnswer(
+            f"{self.name} answered logits that are not finite.", way_out='Load it in "float32".'
+        )
 
     def _begun(self, ids: Ints, i: int, new_tokens: int) -> Ints:
         if len(ids):

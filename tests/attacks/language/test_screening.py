@@ -38,6 +38,8 @@ def test_a_document_beyond_the_context_is_read_in_parts_that_overlap() -> None:
     (whole,) = SCREEN.screen(planted.access, [document])
     narrow = replace(planted.access, target=short)
     (parts,) = SCREEN.screen(narrow, [document])
+    (chosen,) = replace(SCREEN, part=30).screen(planted.access, [document])
+    np.testing.assert_allclose(chosen, whole, atol=1e-9)
     np.testing.assert_allclose(parts, whole, atol=1e-9)  # six letters before are all that counts
 
 

@@ -27,7 +27,9 @@ class DocumentScreening:
     Attributes:
         prompt: tokens given, of a window.
         wanted: tokens hoped for.
-        overlap: tokens that two passes over a document longer than the context share.
+        part: tokens of a document that one pass reads, if the context allows; what attention
+            costs grows with it.
+        overlap: tokens that two passes share, so that no token has less than that before it.
         confirm: windows a document that are asked about exactly.
         temperature: of the scheme.
         top_k: of the scheme; 0 for all tokens.
@@ -47,7 +49,8 @@ class DocumentScreening:
 
     prompt: int = 50
     wanted: int = 50
-    overlap: int = 256
+    part: int = 640
+    overlap: int = 64
     confirm: int = 4
     temperature: float = 1.0
     top_k: int = 40
@@ -116,10 +119,11 @@ class DocumentScreening:
         """
         parts: list[Ints] = []
         spots: list[tuple[int, int, int]] = []  # document, start of the part, first new token
+        most = min(access.context, self.part)
         for i, document in enumerate(documents):
-            for start, first in self._parts(len(document), access.context):
+            for start, first in self._parts(len(document), most):
                 spots.append((i, start, first))
-                parts.append(document.tokens[start : start + access.context])
+                parts.append(document.tokens[start : start + most])
         said = access.logprobs(parts, first=[max(first - at, 1) for _, at, first in spots])
         logs = [np.full(len(document), np.nan) for document in documents]
         for (i, start, first), each in zip(spots, said, strict=True):
@@ -127,13 +131,13 @@ class DocumentScreening:
             logs[i][start + new : start + len(each)] = each.logprobs[new:]
         return [self._sums(log) for log in logs]
 
-    def _parts(self, size: int, context: int) -> list[tuple[int, int]]:
+    def _parts(self, size: int, most: int) -> list[tuple[int, int]]:
         """Return where each pass over a document starts, and its first token not yet scored."""
-        step = max(1, context - max(self.overlap, self.prompt))
+        step = max(1, most - max(self.overlap, self.prompt))
         found = [(0, 1)]
-        while found[-1][0] + context < size:
+        while found[-1][0] + most < size:
             start = found[-1][0] + step
-            found.append((start, found[-1][0] + context))
+            found.append((start, found[-1][0] + most))
         return found
 
     def _sums(self, log: Floats) -> Floats:
