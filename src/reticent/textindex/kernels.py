@@ -34,7 +34,6 @@ from reticent.textindex.layout import (
     HITS,
     LATE,
     MOST_ACTIVE,
-    MOST_EVENTS,
     RING,
     SLICE,
     W_ACTIVE,
@@ -46,7 +45,7 @@ from reticent.textindex.layout import (
     W_RUN,
     W_SKIPPED,
 )
-from reticent.textindex.nearly import seen_nearly
+from reticent.textindex.nearly import read_nearly
 from reticent.textindex.tables import (
     PARTS,
     count_blocks,
@@ -156,6 +155,9 @@ def scan(state: Any, piece: Any, segment: Any, k0: Any, k1: Any) -> Any:
         marks = words[BITMAP : BITMAP + RING // 64]
         for x in range(read + 1, read + len(piece) + 1):
             marks[(x & (RING - 1)) >> 6] &= ~(ONE << U(x & 63))
+        events = read_nearly(
+            state, history, late, hits, n_hits, text, buckets, entries, tags, read, events
+        )
     active = state[W_ACTIVE]
     run = state[W_RUN]  # where the run of flagged bytes began, -1 for none
     hits[n_hits] = len(piece)
@@ -228,15 +230,6 @@ def scan(state: Any, piece: Any, segment: Any, k0: Any, k1: Any) -> Any:
                         state[W_SKIPPED] += 1
                     if length > longest:
                         longest = length
-            if near_on:
-                found = seen_nearly(
-                    state, words, history, text, blocks, buckets, entries, tags, h, lo, hi, read
-                )
-                if found >= 0 and events < MOST_EVENTS - 2:
-                    state[EVENTS + 3 * events] = 1
-                    state[EVENTS + 3 * events + 1] = found
-                    state[EVENTS + 3 * events + 2] = read
-                    events += 1
         if longest >= least:
             if run < 0:
                 run = read

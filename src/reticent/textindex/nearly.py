@@ -5,84 +5,109 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from reticent.textindex.hashing import ONE, U, scaled
+from reticent.textindex.hashing import ONE, U, prefetch, scaled
 from reticent.textindex.layout import (
+    BANDS,
     BITMAP,
     BLOCK,
-    MOST_SEEDS,
+    EVENTS,
+    MOST_EVENTS,
     RING,
     SEEDS,
     W_NEAR_NEXT,
-    W_SEED,
 )
 
 NEAR_ENTRIES = 40  # a block in a fuller bucket is too common to tell a near copy by
-NEAR_VERIFIED = 6
+NEAR_LOOKED_UP = 6
 SEED_CHARS = 400  # two seeds this far apart are one passage
-SEED_DRIFT = 64
+SEED_APART = 48  # nearer ones say no more than that a phrase is common
+BAND = 6  # bits: how far the places of one passage drift, in text and corpus
 NEAR_GAP = 48  # longest stretch of other words
 NEAR_RUN = 6  # shortest that counts as the same words
 NEAR_CHARS = 160  # of the text, from the first such to the last
 NEAR_SHARE = 0.5
 NEAR_BACK = 512
+BAND_ZERO = 1 << 40  # added, so that no band has the number 0 of an empty place
 NEAR_EVERY = 8  # bytes from one alignment to the next: bounded work
 
 
 @njit(cache=True, nogil=True)
-def seen_nearly(
+def read_nearly(
     state: Any,
-    words: Any,
     history: Any,
+    late: Any,
+    hits: Any,
+    n: Any,
     text: Any,
-    blocks: Any,
     buckets: Any,
     entries: Any,
     tags: Any,
-    h: Any,
-    lo: Any,
-    hi: Any,
-    read: Any,
+    begun: Any,
+    events: Any,
 ) -> Any:
-    """Look a block up for near copies; return where in the text one begins that ends here, or -1.
+    """Look up blocks that may be known for near copies; return how many events there are then.
 
-    A passage is taken up when two blocks of it stand in the corpus the same way: then both are
-    read backwards together, words that differ left out, and what they share is counted.
+    A passage is taken up when two blocks of it stand in the corpus the same way, by their tags and
+    places alone: only then is the corpus itself read, backwards and together with the text, words
+    that differ left out, and what they share is counted.
     """
-    b = scaled(h, buckets.size - 1)
-    first, end = np.int64(buckets[b]), np.int64(buckets[b + 1])
-    if end - first > NEAR_ENTRIES:
-        return -1
-    own = (h >> U(24)) & U(15)
-    seen = 0
-    found = -1
-    for e in range(first, end):
-        if (U(tags[e]) & U(15)) != own:
+    words = state.view(np.uint64)
+    n_buckets = buckets.size - 1
+    if n > 2:  # what is needed soon is asked for now
+        for x in range(n):
+            prefetch(buckets, scaled(late[BLOCK + hits[x]], n_buckets))
+        for x in range(n):
+            b = scaled(late[BLOCK + hits[x]], n_buckets)
+            first, end = np.int64(buckets[b]), np.int64(buckets[b + 1])
+            prefetch(tags, first)
+            prefetch(entries, first)
+            prefetch(entries, end - 1)
+    for x in range(n):
+        h = late[BLOCK + hits[x]]
+        read = begun + hits[x] + 1
+        b = scaled(h, n_buckets)
+        first, end = np.int64(buckets[b]), np.int64(buckets[b + 1])
+        if end - first > NEAR_ENTRIES:
             continue
-        block = np.int64(entries[e])
-        if blocks[2 * block] != lo or blocks[2 * block + 1] != hi:
-            continue
-        seen += 1
-        if seen > NEAR_VERIFIED:
-            break
-        at = block * BLOCK
-        if found < 0 and read >= state[W_NEAR_NEXT]:
-            for s in range(MOST_SEEDS):
-                q = state[SEEDS + 2 * s]
-                if q == 0 or read - q > SEED_CHARS or read - q < BLOCK:
-                    continue
-                drift = (at - state[SEEDS + 2 * s + 1]) - (read - q)
-                if -SEED_DRIFT <= drift <= SEED_DRIFT:
+        own = np.uint8((h >> U(24)) & U(15))
+        seen = 0
+        found = -1
+        for e in range(first, end):
+            if tags[e] & np.uint8(15) != own:
+                continue
+            seen += 1
+            if seen > NEAR_LOOKED_UP:
+                break
+            at = np.int64(entries[e]) * BLOCK
+            band = ((at - read) >> BAND) + BAND_ZERO
+            began = read
+            for each in range(band - 1, band + 2):
+                slot = SEEDS + 3 * (each & (BANDS - 1))
+                if state[slot] == each and read - state[slot + 2] <= SEED_CHARS:
+                    began = min(began, state[slot + 1])
+            if found < 0 and read - began >= SEED_APART and read >= state[W_NEAR_NEXT]:
+                same = 0
+                while same < BLOCK and (
+                    history[(read - 1 - same) & (RING - 1)] == text[at + BLOCK - 1 - same]
+                ):
+                    same += 1
+                if same == BLOCK:
                     state[W_NEAR_NEXT] = read + NEAR_EVERY
                     found = _aligned(history, text, read - 1, at + BLOCK - 1, min(read, NEAR_BACK))
-                    break
-        place = state[W_SEED]
-        state[SEEDS + 2 * place] = read
-        state[SEEDS + 2 * place + 1] = at
-        state[W_SEED] = (place + 1) & (MOST_SEEDS - 1)
-    if seen > 0:
-        bit = read & (RING - 1)
-        words[BITMAP + (bit >> 6)] |= ONE << U(bit & 63)
-    return found
+            slot = SEEDS + 3 * (band & (BANDS - 1))
+            if state[slot] != band or read - state[slot + 2] > SEED_CHARS:
+                state[slot] = band
+                state[slot + 1] = read
+            state[slot + 2] = read
+        if seen > 0:
+            bit = read & (RING - 1)
+            words[BITMAP + (bit >> 6)] |= ONE << U(bit & 63)
+        if found >= 0 and events < MOST_EVENTS - 2:
+            state[EVENTS + 3 * events] = 1
+            state[EVENTS + 3 * events + 1] = found
+            state[EVENTS + 3 * events + 2] = read
+            events += 1
+    return events
 
 
 @njit(cache=True, nogil=True)
