@@ -20,6 +20,7 @@ for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")
 
 import numpy as np  # noqa: E402
+from _faces.black_box import black_box  # noqa: E402
 from _faces.cnn import private_cnn  # noqa: E402
 from _faces.controls import controls  # noqa: E402
 from _faces.data import faces, wall  # noqa: E402
@@ -40,6 +41,7 @@ def main() -> None:
     bars = white_box(train, held, judges, walls)
     bars |= private_cnn(train, held, range(SEEDS), walls)
     bars |= templates(train, held, judges, walls)
+    bars |= black_box(train, held, judges, walls)
     bars |= controls(train, held, judges)
     if "--pictures" in sys.argv:
         folder = Path(sys.argv[sys.argv.index("--pictures") + 1])

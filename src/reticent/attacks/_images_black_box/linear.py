@@ -77,24 +77,37 @@ def fit_censored(
     known |= np.isfinite(shown.scores).any(axis=1)
     answers = Shown(scores=shown.scores[known], labels=shown.labels[known], step=shown.step)
     k, classes = modes.shape[1], shown.scores.shape[1]
-    x = (modes[known] * deviation).astype(np.float32)
+    middle = modes[known].mean(axis=0)
+    x = (modes[known] - middle) * deviation
     held = start or blank(k, classes)
-    first = np.concatenate([held.weights / deviation[:, None], held.bias[None]])
+    # Each unknown in steps of its own usual curvature: the fit takes a tenth of the steps.
+    scale = 1 / np.sqrt(np.sum(x**2, axis=0) / classes + ridge)
+    bias_scale = np.sqrt(classes / max(len(x), 1))
+    x = (x * scale).astype(np.float32)
+    first = np.concatenate(
+        [
+            held.weights / (deviation * scale)[:, None],
+            ((held.bias + middle @ held.weights) / bias_scale)[None],
+        ]
+    )
     hot = np.eye(classes)[answers.labels] if answers.bare else None
+    cost = ridge * scale[:, None] ** 2
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         theta = flat.reshape(k + 1, classes)
-        z = log_softmax(x @ theta[:k].astype(np.float32) + theta[k], axis=1)
+        z = log_softmax(x @ theta[:k].astype(np.float32) + bias_scale * theta[k], axis=1)
         p = np.exp(z)
         target = nearest_consistent(p, answers) if hot is None else hot
         nats = float(np.sum(target * (np.log(np.maximum(target, 1e-300)) - z)))
         back = (p - target).astype(np.float32)
-        down = np.concatenate([x.T @ back, back.sum(axis=0)[None]]).astype(np.float64)
-        down[:k] += ridge * theta[:k]
-        return nats + ridge / 2 * float(np.sum(theta[:k] ** 2)), down.ravel()
+        down = np.concatenate([x.T @ back, bias_scale * back.sum(axis=0)[None]])
+        down = down.astype(np.float64)
+        down[:k] += cost * theta[:k]
+        return nats + float(np.sum(cost * theta[:k] ** 2)) / 2, down.ravel()
 
     found = minimize(
         loss, first.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": rounds, "maxcor": 8}
     )
     theta = found.x.reshape(k + 1, classes)
-    return Linear(weights=theta[:k] * deviation[:, None], bias=theta[k])
+    weights = theta[:k] * (deviation * scale)[:, None]
+    return Linear(weights=weights, bias=bias_scale * theta[k] - middle @ weights)

@@ -21,6 +21,7 @@ from reticent.core import (
 
 ANSWERED = Channel.LABEL | Channel.TOP_K | Channel.SCORES
 AT_ONCE = 1000  # pictures asked about in one call
+KNOWN = 0.7  # of what a settled copy knows is left out of its questions
 NEAREST, FARTHEST = 0.3, 1.1  # of the way to the point where no class is ahead
 
 
@@ -148,10 +149,26 @@ def balanced(copy: Linear, most: float) -> Floats:
     return np.zeros(len(w))
 
 
-def telling(copy: Linear, q: Floats, most: float, rng: np.random.Generator) -> Floats:
+def telling(
+    copy: Linear, q: Floats, most: float, settled: float, rng: np.random.Generator
+) -> Floats:
     """Return (n, k) amplitudes: noise `q` about the way to the point where no class is ahead.
 
-    There every answer can be any class, so each tells most.
+    There every answer can be any class, so each tells most. A copy that has settled knows where the
+    point is; noise without the directions that it knows then leaves the answer to the others.
+
+    Args:
+        copy: what is known so far.
+        q: (n, k) noise.
+        most: how far from the mean the point may be.
+        settled: 0 for a first guess, 1 for a copy to rely on.
+        rng: draws the places on the way.
     """
-    way = rng.uniform(NEAREST, FARTHEST, size=(len(q), 1))
+    w = copy.weights - copy.weights.mean(axis=1, keepdims=True)
+    u, s, _ = np.linalg.svd(w, full_matrices=False)
+    u = u[:, s > 1e-9 * max(float(s[0]), 1e-300)]
+    if 2 * u.shape[1] < len(w):  # else there is no other direction
+        q = q - settled * KNOWN * (q @ u) @ u.T
+    nearest = NEAREST + settled * (1 - NEAREST)
+    way = rng.uniform(nearest, FARTHEST, size=(len(q), 1))
     return np.asarray(q + way * balanced(copy, most))

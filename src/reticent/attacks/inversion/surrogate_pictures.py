@@ -39,8 +39,9 @@ EACH = 24  # questions a cosine are enough
 NUDGE = 0.02  # of the usual distance: how far a question goes that exact scores answer
 A_PRIORI = 5.0  # nats that a weight of one usual deviation costs, where labels are all there is
 SURE = 0.05  # and where scores tell the size of the weights
-STEPS, LAST_STEPS = 20, 150  # of the fit, in a round between and in the last
-LOSS = 0.5  # of likeness, from the first round to the last
+STEPS, LAST_STEPS = 40, 150  # of the fit, in a round between and in the last
+ROBUST, SETTLED = 0.3, 0.7  # progress at which a copy starts, and ends, to be relied on
+CLOSER = 0.6  # contrast of questions to a settled copy, in that of the first
 EAGER = 1.5  # power of progress: early rounds are short
 FIRST_REACH, GROWTH, LAST_REACH = 0.25, 1.25, 0.65  # of the usual distance, to the balanced point
 
@@ -144,11 +145,12 @@ class SurrogatePictures:
         rounds = min(self.rounds, most)
         edges = np.linspace(0, 1, rounds + 1) ** EAGER * most
         for i, n in enumerate(np.diff(edges.round().astype(int)).tolist()):
-            likeness = 1 - LOSS * i / rounds
-            modes = noise(n, texture.deviation, length, likeness, rng)
+            settled = float(np.clip((i / rounds - ROBUST) / (SETTLED - ROBUST), 0, 1))
+            far = length * (1 - (1 - CLOSER) * settled)
+            modes = noise(n, texture.deviation, far, 1 - settled, rng)
             if copy is not None:
-                far = min(FIRST_REACH * GROWTH ** (i - 1), LAST_REACH) * texture.radius
-                modes = telling(copy, modes, far, rng)
+                most_far = min(FIRST_REACH * GROWTH ** (i - 1), LAST_REACH) * texture.radius
+                modes = telling(copy, modes, most_far, settled, rng)
             if not n:
                 continue
             heard = heard.beside(ask(access, texture, modes))
