@@ -492,6 +492,12 @@ def main() -> None:
             f"({near_s / norm_check_s:.1f} times with near copies)"
         )
         theirs = peers(folded, [fold(text) for text in few[:200]])
+        tables_s = build_s - normalise_s
+        print(
+            f"build {build_s:.3f} s, normalising alone {normalise_s:.3f} s, suffix array "
+            f"{theirs['pydivsufsort_build_s']:.3f} s; counting the folding for neither "
+            f"{theirs['pydivsufsort_build_s'] / tables_s:.1f} times"
+        )
         print(f"peers: {json.dumps({k: float(f'{v:.4g}') for k, v in theirs.items()})}")
         suffix_s = normalise_s + theirs["pydivsufsort_build_s"]
         planted = planted_found(index, texts)

@@ -173,4 +173,30 @@ MUTANTS = (
             "tests/attacks/range/test_neighbourhood.py::test_a_popularity_that_all_share_cancels",
         ),
     ),
+    Mutant(
+        name="what the table names is not compared with the corpus",
+        file="textindex/kernels.py",
+        old="and history[(q - length) & (RING - 1)] == text[at + BLOCK - 1 - length]",
+        new="",
+        killers=(
+            "tests/textindex/test_index.py::test_nothing_is_flagged_that_the_corpus_does_not_hold",
+        ),
+    ),
+    Mutant(
+        name="look-alikes fold to themselves",
+        file="textindex/lookalikes.py",
+        old="for each in those}",
+        new="for each in those[:0]}",
+        killers=("tests/textindex/test_fold.py::test_what_looks_alike_folds_alike",),
+    ),
+    Mutant(
+        name="letters go out before a span that they begin can be known",
+        file="textindex/screen.py",
+        old="return self._verdict(self._read - self._hold, self._stretches.safe)",
+        new="return self._verdict(self._read, self._stretches.safe)",
+        killers=(
+            "tests/textindex/test_screen.py::test_no_span_of_the_corpus_is_ever_out",
+            "tests/textindex/test_screen.py::test_no_more_is_held_back_than_must_be",
+        ),
+    ),
 )

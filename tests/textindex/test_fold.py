@@ -12,6 +12,12 @@ def test_a_text_folds_as_its_parts_do(a, b):
     assert fold(a + b) == fold(a) + fold(b)
 
 
+@given(st.lists(st.sampled_from(["plain words, ", "é", "\ud800\udc00", "“", "漢字", "𝐭"])))
+def test_a_long_text_folds_as_its_characters_do(parts):
+    text = "".join(parts) + "Тhе end. " * 250 + "".join(reversed(parts))
+    assert fold(text) == b"".join(fold(character) for character in text)
+
+
 @given(st.text())
 def test_folding_leaves_no_separator(text):
     assert 0 not in fold(text)

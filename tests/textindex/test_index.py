@@ -76,6 +76,19 @@ def test_periodic_texts_are_read_in_bounded_time(tmp_path):
     assert hits(index, (b"7" * 40 + b"x") * 500) == []
 
 
+def test_a_phrase_that_many_documents_share_is_found_with_what_surrounds_it(tmp_path):
+    phrase = fold(SECRETS[0])[:32].decode()  # two blocks, in a bucket with sixty like them
+    texts = {f"{i}.txt": phrase + fold(prose(i, 9)).decode() for i in range(60)}
+    once = open_index(made_index(tmp_path / "once", texts))
+    twice = texts | {f"again-{name}": text for name, text in texts.items()}
+    index = open_index(made_index(tmp_path / "twice", twice))
+    assert index.segments[0].entries <= 2 * once.segments[0].entries - 2 * len(texts)
+    for text in texts.values():
+        for start in (0, 5, 15):
+            (hit,) = hits(index, text[start : start + index.least].encode())
+            assert hit.end == index.least
+
+
 def test_words_replaced_are_found_as_a_near_copy(index, texts):
     rng = random.Random(8)
     found = 0

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from reticent.core import BadInput
 from reticent.textindex import fold as folding, layout
 from reticent.textindex.corpus import Source, pieces
+from reticent.textindex.draft import Draft, open_draft
 from reticent.textindex.entities import Stretches, items, tag_of
 from reticent.textindex.fold import Fold
 from reticent.textindex.index import FORMAT, KEY, MANIFEST, read_manifest
@@ -53,47 +54,6 @@ class Built:
     kept: int
     replaced: int
     short: int
-
-
-@dataclass(slots=True)
-class _Draft:
-    """Folded text that is being written, and what is whole of it."""
-
-    folder: Path
-    out: BinaryIO
-    documents: list[Document]
-    items: list[tuple[int, int]]
-    notes: list[str]
-    noted_at: int = 0
-    replaced: int = 0
-
-    @property
-    def end(self) -> int:
-        """Return where the next document begins."""
-        last = self.documents[-1] if self.documents else None
-        return 0 if last is None else last.start + padded(last.chars)
-
-    def add(self, document: Document, found: Iterable[int], replaced: int) -> None:
-        """Note a document that is whole."""
-        number = len(self.documents)
-        tags = sorted(set(found))
-        self.items += [(tag, number) for tag in tags]
-        self.documents.append(document)
-        self.replaced += replaced
-        self.notes.append(
-            json.dumps([document.id, document.start, document.chars, tags, replaced]) + "\n"
-        )
-
-    def keep(self) -> None:
-        """Put what is whole on the disk, so that a new start goes on behind it."""
-        self.out.flush()
-        os.fsync(self.out.fileno())
-        with (self.folder / "notes").open("a", encoding="ascii") as notes:
-            notes.write("".join(self.notes))
-            notes.flush()
-            os.fsync(notes.fileno())
-        self.notes.clear()
-        self.noted_at = self.end
 
 
 def build(
@@ -145,7 +105,7 @@ def build(
         for document in open_segment(path / name, secret).documents()
     }
     options = [least, with_items, field, id_field, [s.name for s in corpus], secret.check.hex()]
-    draft = _open_draft(path / DRAFT, options, {s.name: (s.size, s.changed) for s in corpus})
+    draft = open_draft(path / DRAFT, options, {s.name: (s.size, s.changed) for s in corpus})
     kept = len(draft.documents)
     try:
         passed = _take_in(draft, corpus, known, secret, with_items, field, id_field, progress)
@@ -227,7 +187,7 @@ def _check(path: Path, manifest: dict[str, Any], least: int, with_items: bool) -
 
 
 def _take_in(
-    draft: _Draft,
+    draft: Draft,
     corpus: Sequence[Source],
     known: set[str],
     secret: IndexKey,
@@ -268,41 +228,6 @@ def _take_in(
         read += source.size
         progress(read, total, source.name)
     return passed
-
-
-def _open_draft(folder: Path, options: list[Any], seen: dict[str, tuple[int, int]]) -> _Draft:
-    """Return the draft of an interrupted build, or a new one if there is none of the same kind."""
-    told = json.dumps([layout.VERSION, folding.UNICODE, options, sorted(seen.items())])
-    text, notes, about = folder / "text", folder / "notes", folder / "about"
-    if not (about.exists() and about.read_text("utf-8") == told and text.exists()):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700)
-        with text.open("wb") as file:
-            file.write(bytes(layout.HEADER_BYTES))
-        notes.touch()
-        about.write_text(told, "utf-8")
-    out = text.open("r+b", buffering=1 << 20)
-    text.chmod(0o600)
-    draft = _Draft(folder, out, [], [], [])
-    size = text.stat().st_size - layout.HEADER_BYTES
-    for line in notes.read_text("ascii", errors="replace").splitlines():
-        try:
-            name, start, chars, tags, replaced = json.loads(line)
-        except ValueError:
-            break  # the line that was being written
-        if start != draft.end or start + padded(chars) > size:
-            break
-        draft.add(Document(name, start, chars), tags, replaced)
-    draft.notes.clear()
-    notes.write_text(_first_lines(notes, len(draft.documents)), "ascii")
-    draft.noted_at = draft.end
-    out.truncate(layout.HEADER_BYTES + draft.end)
-    out.seek(0, os.SEEK_END)
-    return draft
-
-
-def _first_lines(path: Path, count: int) -> str:
-    return "".join(path.read_text("ascii", errors="replace").splitlines(keepends=True)[:count])
 
 
 def _placed(path: Path, file: Path) -> str:
