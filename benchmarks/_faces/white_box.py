@@ -30,8 +30,8 @@ REQUIRED = ["adversarial-robustness-toolbox==1.20.1", "scikit-learn<1.8", "packa
 REPEATS = 5
 WHO = np.arange(PEOPLE)
 ATTACKS = {
-    "softmax": ImageInversion(),
-    "mlp": ImageInversion(steps=3, blur=1.0, reach=0.15),
+    "softmax": ImageInversion(broad=0.5, reach=0.18),
+    "mlp": ImageInversion(steps=1, blur=0.7, contrast=-0.25, reach=0.18),
     "dae": ImageInversion(steps=3, blur=1.0, reach=0.15, views=1),
 }
 

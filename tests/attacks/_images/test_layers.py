@@ -53,7 +53,7 @@ def _fitted(model, classes):
     y = (x[:, :classes].argmax(axis=1)) if classes > 2 else (x[:, 0] > x[:, 1]).astype(int)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(x, y), rng.random((6, 12))
+        return model.fit(x, y), rng.random((24, 12))
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -62,22 +62,25 @@ def test_closed_form_agrees_with_the_model_and_with_differences(name, classes):
     model, unit = _fitted(MODELS[name], classes)
     view = DenseGradient(layers_of(model), SPACE)
     logits, backward = view.forward(unit.astype(np.float32))
-    assert logits.shape == (6, classes)
+    assert logits.shape == (24, classes)
     np.testing.assert_array_equal(logits.argmax(axis=1), model.predict(SPACE.inputs(unit)))
     if hasattr(model, "predict_proba") and name != "lda":
         e = np.exp(logits - logits.max(axis=1, keepdims=True))
         expected = model.predict_proba(SPACE.inputs(unit))
         np.testing.assert_allclose(e / e.sum(axis=1, keepdims=True), expected, atol=1e-4)
-    slope = np.tile([1.0, -0.5, 2.0][:classes], (6, 1))
-    found = backward(slope)
-    way = np.random.default_rng(6).standard_normal(12).astype(np.float32)
-    far = 1e-2
-    rise = (
-        (view.forward((unit + far * way).astype(np.float32))[0] * slope).sum(axis=1)
-        - (view.forward((unit - far * way).astype(np.float32))[0] * slope).sum(axis=1)
-    ) / (2 * far)
-    close = np.isclose(found @ way, rise, rtol=0.02, atol=0.02 * np.abs(rise).max())
-    assert close.sum() >= (3 if "relu" in name else 6)  # a kink may lie between
+    slope = np.tile([1.0, -0.5, 2.0][:classes], (len(unit), 1))
+    way = 3e-3 * np.random.default_rng(6).standard_normal(12)
+    ahead, here, behind = (
+        (view.forward((unit + side * way).astype(np.float32))[0] * slope).sum(axis=1)
+        for side in (1, 0, -1)
+    )
+    # Where a rectifier's kink lies between, there is no one slope to compare with.
+    bent = np.abs(ahead - 2 * here + behind) > 1e-3 * np.abs(ahead - behind).max()
+    bent &= "relu" in name
+    assert bent.sum() <= len(unit) // 2
+    rise = ((ahead - behind) / 2)[~bent]
+    found = (backward(slope) @ way)[~bent]
+    np.testing.assert_allclose(found, rise, rtol=5e-3, atol=2e-3 * np.abs(rise).max())
 
 
 def test_a_piece_without_gradient_is_named():

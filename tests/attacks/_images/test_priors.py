@@ -1,13 +1,16 @@
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from reticent.attacks._images.priors import (
     USUAL_SPREAD,
     blurred,
+    broader,
     combined,
     moved,
     principal,
     public,
+    set_apart,
     smooth,
     subspace,
     total_variation,
@@ -37,6 +40,39 @@ def test_a_blur_keeps_the_mean_and_flattens():
     np.testing.assert_allclose(flat.mean(axis=1), rows.mean(axis=1), atol=1e-5)
     assert flat.std() < rows.std() / 3
     assert blurred(rows, SPACE, 0.0) is rows
+
+
+@pytest.mark.parametrize("shape", [(8, 10), (9, 7, 3)])
+def test_a_blur_is_a_gaussian_on_each_axis_and_never_across_colours(shape):
+    space = ImageSpace(shape=shape)
+    rows = RNG.standard_normal((3, space.size)).astype(np.float32)
+    expected = gaussian_filter(
+        rows.reshape(3, *shape).astype(float), (0, 1.3, 1.3, 0)[: 1 + len(shape)], truncate=3.0
+    )
+    found = blurred(rows, space, 1.3).reshape(3, *shape)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_broad_shapes_are_put_forward_and_fine_ones_left():
+    x, y = np.meshgrid(np.arange(10), np.arange(8))
+    broad, fine = 1.0 * (x >= 5).ravel() - 0.5, (-1.0) ** (x + y).ravel()
+    rows = (broad + fine)[None].astype(np.float32)
+    found = broader(SPACE, 2.0, 1.5)(rows, rows, 0.0)[0] - rows[0]
+    assert found @ broad / (broad @ broad) > 1.4
+    assert abs(found @ fine) / (fine @ fine) < 0.05
+
+
+@pytest.mark.parametrize("power", [-0.5, 0.5])
+def test_classes_are_set_apart_by_the_power_of_what_they_share(power):
+    axes = np.linalg.qr(RNG.standard_normal((80, 3)))[0].T
+    shares = np.array([[1, 1, 0], [1, -1, 0], [-1, 0, 1], [-1, 0, -1]]) * [9.0, 3.0, 1.0]
+    rows = (shares @ axes).astype(np.float32)
+    found = set_apart(power)(rows, rows, 0.0) @ axes.T
+    variance = np.linalg.eigvalsh(rows @ rows.T)[1:]
+    np.testing.assert_allclose(
+        np.abs(found), np.abs(shares) * variance[::-1] ** power, rtol=1e-3, atol=1e-3
+    )
+    np.testing.assert_array_equal(set_apart(power)(rows[:2], rows, 0.0), rows[:2])
 
 
 def test_the_blur_narrows_along_the_way():

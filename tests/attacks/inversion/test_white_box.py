@@ -54,7 +54,7 @@ def test_every_loss_and_prior_finds_the_planted_prototypes(attack):
 def test_confidence_is_high_where_the_model_agrees_and_steps_are_counted():
     planted = plant_images(leak=True, seed=22, n=10)
     claim = _run(ImageInversion(loss="margin", steps=3, restarts=2), planted)
-    assert claim.confidence.min() > 0.85
+    assert claim.confidence.min() > 0.8
     assert claim.steps == 60  # 3 steps x 2 restarts x 10 classes, one view
     assert claim.notes["gradient"] == "closed form"
 

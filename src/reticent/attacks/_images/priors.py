@@ -11,6 +11,8 @@ from reticent.core import Floats, ImageSpace, Ints, NotEnoughKnowledge, Populati
 #: How far pictures stray from their mean, root mean square in [0, 1], where nobody knows better.
 USUAL_SPREAD = 0.12
 
+_FLAT = 1e-6  # of the largest variance: below it an axis holds rounding alone
+
 #: (downhill direction (m, size), pictures (m, size), share of the way done) -> better direction.
 Prior = Callable[[Rows, Rows, float], Rows]
 
@@ -115,6 +117,41 @@ def principal(known: Public, parts: int) -> tuple[Rows, Rows]:
     return basis[:parts].astype(np.float32), variance.astype(np.float32)
 
 
+def broader(space: ImageSpace, share: float, width: float) -> Prior:
+    """Return a direction with its broad shapes put forward: `share` of its own blur is added.
+
+    Training explains broad differences first and then stops pulling at them, so that a gradient
+    has less of them than the pictures.
+    """
+
+    def prior(direction: Rows, _rows: Rows, _: float) -> Rows:
+        return np.asarray(direction + np.float32(share) * blurred(direction, space, width))
+
+    return prior
+
+
+def set_apart(power: float) -> Prior:
+    """Return directions told apart by what all classes' directions have in common.
+
+    The directions of one batch span what the model looks at. Along each of their own principal
+    axes they are stretched by the variance there to `power`: below 0 what many classes share
+    counts for less (a network's layers multiply it), above 0 for more (what regularised linear
+    models divide out; Haufe et al. 2014, with the covariance taken from the weights themselves).
+    """
+
+    def prior(direction: Rows, _rows: Rows, _: float) -> Rows:
+        if len(direction) < 3:
+            return direction
+        clean = np.where(np.isfinite(direction), direction, np.float32(0))
+        clean = clean - clean.mean(axis=0)
+        variance, axes = np.linalg.eigh(clean @ clean.T)
+        there = variance > _FLAT * max(float(variance[-1]), 1e-30)
+        stretch = np.where(there, np.where(there, variance, 1) ** power, 0)
+        return np.asarray((axes * stretch) @ axes.T @ clean, dtype=np.float32)
+
+    return prior
+
+
 def combined(priors: Sequence[Prior]) -> Prior:
     """Return one prior that applies all in turn."""
 
@@ -132,10 +169,16 @@ def blurred(rows: Rows, space: ImageSpace, width: float) -> Rows:
         return rows
     from scipy.ndimage import gaussian_filter1d
 
-    x = rows.reshape(len(rows), *space.shape)
-    for axis in (1, 2):
-        x = gaussian_filter1d(x, width, axis=axis, truncate=3.0)
-    return np.asarray(x.reshape(rows.shape), dtype=np.float32)
+    # A blur is linear: as two products of matrices it takes a tenth of the time.
+    down, right = (
+        gaussian_filter1d(np.eye(side, dtype=np.float32), width, axis=0, truncate=3.0)
+        for side in space.shape[:2]
+    )
+    x = np.asarray(rows, dtype=np.float32).reshape(len(rows), space.shape[0], -1)
+    x = np.matmul(down, x)
+    if len(space.shape) == 2:
+        return np.asarray((x @ right.T).reshape(rows.shape))
+    return np.asarray(np.matmul(right, x.reshape(len(rows), *space.shape)).reshape(rows.shape))
 
 
 def moved(rows: Rows, space: ImageSpace, by: Ints) -> Rows:

@@ -16,8 +16,10 @@ from reticent.attacks._images.priors import (
     Public,
     as_pictures,
     blurred,
+    broader,
     combined,
     public,
+    set_apart,
     smooth,
     subspace,
     total_variation,
@@ -36,6 +38,7 @@ from reticent.core import (
 
 MOST_MOVED = 2  # pixels that a view is moved, on pictures of 100; in proportion on others
 VARIED = np.float32(1.5)  # how far public pictures are taken beyond the mean to look through them
+BROAD = 8.0  # pixels, on pictures of 100
 _LOOKS = 8  # views that confidence is measured over
 
 
@@ -60,6 +63,8 @@ class ImageInversion:
         blur: pixels that directions are blurred by at first, on pictures of 100; None for 2 if the
             model's gradients come through convolutions or differences, else 0.
         total_variation: weight of the pull towards even areas; 0 for none.
+        broad: share of a broad blur (8 pixels on pictures of 100) added to directions; 0 for none.
+        contrast: power of what the wanted classes have in common, see `set_apart`; 0 for none.
         parts: principal components of public pictures that directions are kept to; 0 for all.
         reach: root mean square way from the start, in [0, 1]; None for as far as public pictures
             are from their mean.
@@ -82,6 +87,8 @@ class ImageInversion:
     views: int = 60
     blur: float | None = None
     total_variation: float = 0.0
+    broad: float = 0.0
+    contrast: float = 0.0
     parts: int = 0
     reach: float | None = None
 
@@ -93,8 +100,11 @@ class ImageInversion:
                 f"steps is {self.steps}, restarts {self.restarts} and views {self.views}; all "
                 "must be at least 1."
             )
-        if min(self.total_variation, self.parts, self.blur or 0.0, self.reach or 0.0) < 0:
-            raise ValueError("total_variation, parts, blur and reach must not be negative.")
+        if (
+            min(self.total_variation, self.broad, self.parts, self.blur or 0.0, self.reach or 0.0)
+            < 0
+        ):
+            raise ValueError("total_variation, broad, parts, blur and reach must not be negative.")
 
     def run(
         self, access: Access, candidates: Candidates, knowledge: Knowledge, rng: np.random.Generator
@@ -141,6 +151,10 @@ class ImageInversion:
             pieces.append(subspace(known, self.parts))
         if blur:
             pieces.append(smooth(space, blur * per_pixel, blur * per_pixel / 2))
+        if self.broad:
+            pieces.append(broader(space, self.broad, BROAD * per_pixel))
+        if self.contrast:
+            pieces.append(set_apart(self.contrast))
         if self.total_variation:
             pieces.append(total_variation(space, self.total_variation))
         return combined(pieces)
