@@ -114,6 +114,20 @@ def test_a_model_that_never_saw_the_text_is_not_accused() -> None:
     assert all(control.passed for control in found.controls)
 
 
+def test_long_documents_are_judged_in_pieces() -> None:
+    experiment = _experiment(most_document=16)
+    pieces, group = experiment.documents()
+    assert (group == "member").sum() == (group == "unseen").sum() == 80  # 16, 16 and a rest of 8
+    assert all(len(p) == 16 for p in pieces)
+    one = _experiment(
+        training=[Passage(tokens=np.concatenate([d.tokens for d in _experiment().training]))],
+        most_document=600,
+    )
+    found = _run(one, only=["text-loss", "continuation"])
+    assert {c.attack for c in found.cells} == {"continuation"}
+    assert any("at least 5 are needed" in n.why for n in found.not_run)
+
+
 def test_what_no_honest_audit_can_be_made_from_is_refused() -> None:
     whole = _experiment()
     with pytest.raises(BadInput, match="both trained on and unseen"):

@@ -32,7 +32,7 @@ class TextExperiment:
         prompt: tokens of a passage that the adversary gives.
         wanted: tokens that it hopes to get back.
         most_passages: passages under attack, and as many of each null, drawn with the seed.
-        most_document: tokens of a document whose membership is in question.
+        most_document: tokens of a piece of a document whose membership is in question.
         knowledge: reference models and public texts.
         draws: n of (n, p)-discoverable extraction.
         success: p of it.
@@ -96,11 +96,11 @@ class TextExperiment:
         return [*mine, *plain, *alike], np.array(groups)
 
     def documents(self) -> tuple[list[Passage], Column]:
-        """Return whole documents (their beginnings), and (n,) the group of each."""
+        """Return documents, long ones in pieces, and (n,) the group of each."""
         rng = np.random.default_rng([self.seed, 10])
         most = min(self.most_document, self.target.context)
         parts = [
-            _drawn([_begun(d, most) for d in side if len(d) > 1], self.most_passages, rng)
+            _drawn([piece for d in side for piece in _pieces(d, most)], self.most_passages, rng)
             for side in (self.training, self.unseen)
         ]
         groups = [MEMBER] * len(parts[0]) + [UNSEEN] * len(parts[1])
@@ -194,8 +194,15 @@ def check_experiment(experiment: TextExperiment) -> None:
         raise BadInput(f"{experiment.target.name} writes no text.", way_out="Audit one that does.")
 
 
-def _begun(document: Passage, most: int) -> Passage:
-    return Passage(tokens=document.tokens[:most], document=document.document)
+def _pieces(document: Passage, most: int) -> list[Passage]:
+    """Return a document in pieces of at most `most` tokens; a short rest stays with no piece."""
+    starts = range(0, max(len(document) - most // 2, 1), most)
+    cut_up = [document.tokens[i : i + most] for i in starts]
+    return [
+        Passage(tokens=ids, document=document.document, start=i)
+        for i, ids in zip(starts, cut_up, strict=True)
+        if len(ids) > 1
+    ]
 
 
 def _drawn(every: list[Passage], most: int, rng: np.random.Generator) -> list[Passage]:

@@ -14,7 +14,11 @@ import numpy as np
 from reticent.attacks.language import TextAttack, text_attack_types
 from reticent.audit.grade.base import Graded
 from reticent.audit.language.controls import NULL_HITS, NULL_SCORES, controls
-from reticent.audit.language.experiment import TextExperiment, check_experiment
+from reticent.audit.language.experiment import (
+    LEAST_PASSAGES,
+    TextExperiment,
+    check_experiment,
+)
 from reticent.audit.language.grade import MEMBER, grade_passages, grade_written
 from reticent.audit.language.record import known_of, measured_of, record_of
 from reticent.audit.pieces import Piece, find, keep, piece_key
@@ -230,6 +234,14 @@ def _work(
     def missed(error: object, kind: Any) -> None:
         so_far.not_run.append(NotRun(what=task.id, why=str(error), kind=kind))
 
+    few = min(int((group == MEMBER).sum()), int((group != MEMBER).sum()))
+    if few < LEAST_PASSAGES:
+        missed(
+            f"{few} documents are on one side; at least {LEAST_PASSAGES} are needed to tell the "
+            "sides apart.",
+            "not enough knowledge",
+        )
+        return None
     try:
         claim = attack.run(access, passages, experiment.knowledge, _rng(experiment, task.id))
     except NotExposed as error:
