@@ -18,6 +18,7 @@ from reticent.targets.base import Target
 
 PREDICTED = Channel.LABEL | Channel.TOP_K | Channel.SCORES | Channel.VALUE
 QUERIED = PREDICTED | Channel.EMBEDDING
+BESIDE = Channel.INTERMEDIATE | Channel.EXPLANATION  # what some endpoints say besides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ class Access:
         Raises: NotExposed if no answering channel is open; BudgetSpent; BadAnswer.
         """
         open_channels = self.channels
-        if not QUERIED & open_channels:
+        if not (QUERIED | BESIDE) & open_channels:
             raise self._shut(QUERIED)
         self.ledger.charge(self.identity, len(x))
         raw = self.target.answer(x)
@@ -114,6 +115,22 @@ class Access:
         if embeddings is None:
             raise self._shut(Channel.EMBEDDING)
         return embeddings
+
+    def intermediate(self, x: Inputs) -> Floats:
+        """Return what an inner layer said of each row, (n, d)."""
+        self._open(Channel.INTERMEDIATE)
+        inner = self.ask(x).intermediate
+        if inner is None:
+            raise self._shut(Channel.INTERMEDIATE)
+        return inner
+
+    def explanations(self, x: Inputs) -> Floats:
+        """Return what explains the answer to each row, (n, inputs)."""
+        self._open(Channel.EXPLANATION)
+        explanation = self.ask(x).explanation
+        if explanation is None:
+            raise self._shut(Channel.EXPLANATION)
+        return explanation
 
     def weights(self) -> object:
         """Return the fitted model itself; no policy stands between (A15)."""

@@ -33,7 +33,13 @@ class Policy:
         return hashlib.sha256(self.encode()).hexdigest()
 
     def exposes(self, channels: Channel) -> Channel:
-        """Return what is left of `channels`; never more."""
+        """Return what is left of `channels`; never more.
+
+        Inner layers and explanations are shut by any step that changes answers: none knows how to
+        make them say less too, and what is not known to be safe stays in.
+        """
+        if not all(isinstance(step, (PadTime, BucketUsage)) for step in self.defences):
+            channels = channels & ~(Channel.INTERMEDIATE | Channel.EXPLANATION)
         return reduce(lambda open_, step: step.narrows(open_), self.defences, channels)
 
     @property

@@ -184,7 +184,8 @@ def test_withholding_drops_what_is_named_and_nothing_else():
         policy = chain({"kind": "withhold", "channels": [name]})
         found = policy.apply(whole, np.zeros((1, 1)))
         assert found.channels == left.channels
-        assert policy.exposes(open_) == open_ & ~shut
+        beside = Channel.INTERMEDIATE | Channel.EXPLANATION  # no step thins these: they are shut
+        assert policy.exposes(open_) == open_ & ~shut & ~beside
     every = chain({"kind": "withhold", "channels": ["label", "scores", "value", "embedding"]})
     assert every.apply(whole, np.zeros((1, 1))).channels == NO_CHANNEL
 

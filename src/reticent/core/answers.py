@@ -15,6 +15,13 @@ _LABEL = Channel.LABEL.value
 _SCORES = (Channel.SCORES | Channel.TOP_K).value
 _VALUE = Channel.VALUE.value
 _EMBEDDING = Channel.EMBEDDING.value
+_INTERMEDIATE = Channel.INTERMEDIATE.value
+_EXPLANATION = Channel.EXPLANATION.value
+_ONE = {
+    "embeddings": "an embedding",
+    "intermediate": "an inner layer's output",
+    "explanation": "an explanation",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -26,15 +33,27 @@ class Answer:
         scores: (n, k) class probabilities, NaN where an entry is withheld.
         values: (n,) a regressor's output in the target's unit, NaN where withheld.
         embeddings: (n, d) a vector a question, NaN where a coordinate is withheld.
+        intermediate: (n, d) what an inner layer said of the question.
+        explanation: (n, inputs) a number for each input of the question, or a whole example like
+            it, as the endpoint's explainer puts it.
     """
 
     labels: Ints | None = None
     scores: Floats | None = None
     values: Floats | None = None
     embeddings: Floats | None = None
+    intermediate: Floats | None = None
+    explanation: Floats | None = None
 
     def __len__(self) -> int:
-        for part in (self.labels, self.scores, self.values, self.embeddings):
+        for part in (
+            self.labels,
+            self.scores,
+            self.values,
+            self.embeddings,
+            self.intermediate,
+            self.explanation,
+        ):
             if part is not None:
                 return len(part)
         return 0
@@ -42,13 +61,27 @@ class Answer:
     def only(self, channels: Channel) -> "Answer":
         """Return this answer without the parts that no open channel carries."""
         open_ = channels.value  # plain integers: an endpoint does this for every answer
-        if open_ & _LABEL and open_ & _SCORES and self.values is None and self.embeddings is None:
+        if (
+            open_ & _LABEL
+            and open_ & _SCORES
+            and self.values is None
+            and self.embeddings is None
+            and self.intermediate is None
+            and self.explanation is None
+        ):
             return self
         labels = self.labels if open_ & _LABEL else None
         scores = self.scores if open_ & _SCORES else None
         values = self.values if open_ & _VALUE else None
         embeddings = self.embeddings if open_ & _EMBEDDING else None
-        return Answer(labels=labels, scores=scores, values=values, embeddings=embeddings)
+        return Answer(
+            labels=labels,
+            scores=scores,
+            values=values,
+            embeddings=embeddings,
+            intermediate=self.intermediate if open_ & _INTERMEDIATE else None,
+            explanation=self.explanation if open_ & _EXPLANATION else None,
+        )
 
     def take(self, index: Ints) -> "Answer":
         """Return the answers to the questions named by `index`."""
@@ -57,6 +90,8 @@ class Answer:
             scores=None if self.scores is None else self.scores[index],
             values=None if self.values is None else self.values[index],
             embeddings=None if self.embeddings is None else self.embeddings[index],
+            intermediate=None if self.intermediate is None else self.intermediate[index],
+            explanation=None if self.explanation is None else self.explanation[index],
         )
 
     @property
@@ -71,6 +106,10 @@ class Answer:
             found |= Channel.VALUE
         if self.embeddings is not None:
             found |= Channel.EMBEDDING
+        if self.intermediate is not None:
+            found |= Channel.INTERMEDIATE
+        if self.explanation is not None:
+            found |= Channel.EXPLANATION
         return found
 
 
@@ -85,6 +124,8 @@ def check_raw(answer: Answer, *, questions: int, model: str) -> Answer:
         ("scores", answer.scores, 2),
         ("values", answer.values, 1),
         ("embeddings", answer.embeddings, 2),
+        ("intermediate", answer.intermediate, 2),
+        ("explanation", answer.explanation, 2),
     )
     given = [(name, part, ndim) for name, part, ndim in parts if part is not None]
     if not given:
@@ -100,12 +141,13 @@ def check_raw(answer: Answer, *, questions: int, model: str) -> Answer:
             f"{model} answered {answer.values[row]} to row {row}; values must be finite.",
             way_out="Impute or drop the rows that the model cannot answer.",
         )
-    if answer.embeddings is not None and not np.isfinite(answer.embeddings).all():
-        row = int(np.flatnonzero(~np.isfinite(answer.embeddings).all(axis=1))[0])
-        raise BadAnswer(
-            f"{model} answered row {row} with an embedding that is not finite.",
-            way_out="Impute or drop the rows that the model cannot answer.",
-        )
+    for name, part, ndim in given:
+        if ndim == 2 and name != "scores" and not np.isfinite(part).all():
+            row = int(np.flatnonzero(~np.isfinite(part).all(axis=1))[0])
+            raise BadAnswer(
+                f"{model} answered row {row} with {_ONE[name]} that is not finite.",
+                way_out="Impute or drop the rows that the model cannot answer.",
+            )
     if answer.scores is not None:
         _check_probabilities(answer.scores, model)
     return answer

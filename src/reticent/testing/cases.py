@@ -9,6 +9,7 @@ from reticent.core import NO_CHANNEL, Channel, Family, Seen
 from reticent.defences.top_k import TopK
 from reticent.policy import Policy
 from reticent.testing.planted import Planted, plant_membership
+from reticent.testing.planted_explained import explained
 from reticent.testing.planted_images import plant_images, plant_template
 from reticent.testing.planted_models import plant_artefact, plant_extraction, plant_tree
 from reticent.testing.planted_people import plant_attribute, plant_record
@@ -54,6 +55,7 @@ OPENINGS = {
     Channel.SCORES: Opening(name="scores", exposed=QUERIED),
     Channel.VALUE: Opening(name="values", exposed=Channel.VALUE, regression=True),
     Channel.EMBEDDING: Opening(name="embeddings", exposed=Channel.EMBEDDING),
+    Channel.EXPLANATION: Opening(name="explanations", exposed=Channel.LABEL | Channel.EXPLANATION),
 }
 
 BLIND = (
@@ -173,7 +175,8 @@ def _extraction(opening: Opening, n: int, leak: bool) -> Planted:
 def _images(opening: Opening, n: int, leak: bool) -> Planted:
     if Channel.EMBEDDING is opening.exposed:
         return plant_template(leak=leak, seed=19, n=n)
-    return plant_images(leak=leak, seed=18, policy=opening.policy, n=n, classes=_line_up(n))
+    planted = plant_images(leak=leak, seed=18, policy=opening.policy, n=n, classes=_line_up(n))
+    return explained(planted) if Channel.EXPLANATION & opening.exposed else planted
 
 
 def _line_up(n: int) -> int:
