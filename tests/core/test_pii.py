@@ -1,9 +1,8 @@
 import itertools
 import string
-import time
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from reticent.core.pii import (
     ALL_KINDS,
@@ -125,6 +124,8 @@ PIECES = st.sampled_from(WRITTEN.split("|"))
 
 
 @given(st.lists(PIECES, max_size=14).map("".join), st.lists(PIECES, max_size=8).map("".join))
+@example("::020 ", "")
+@example("ab::020 ", "1")
 def test_what_is_settled_stays(text: str, more: str) -> None:
     settled = held_from(text)
     now = [s for s in find_pii(text, given_names=NAMES) if s.start < settled]
@@ -141,22 +142,6 @@ def test_spans_are_in_order_apart_and_bounded(text: str) -> None:
         assert 0 < span.end - span.start <= MAX_CHARS
         assert span.kind in ALL_KINDS
         assert 0 <= held_from(text) <= len(text)
-
-
-@pytest.mark.parametrize(
-    "piece", ["a@", "a.", "1 ", "1-", "0", "A1", "Ann ", ":", "1.", "+1(", "a-", "@a.", "Ann-", "é"]
-)
-def test_hostile_text_takes_linear_time(piece: str) -> None:
-    def cpu_s(count: int) -> float:
-        text = piece * count
-        began = time.process_time()
-        find_pii(text, given_names=NAMES)
-        held_from(text)
-        return time.process_time() - began
-
-    cpu_s(10)
-    # Quadratic would be 256 times as long: the bound is far from both.
-    assert cpu_s(16 * 2000) < 64 * max(cpu_s(2000), 0.0005)
 
 
 def test_words_of_prose_are_let_go() -> None:

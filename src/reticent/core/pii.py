@@ -161,7 +161,11 @@ def held_from(text: str) -> int:
     word = len(tail) - len(tail.split()[-1]) if tail and not tail[-1].isspace() else len(tail)
     number = max(len(tail.rstrip(_NUMBER_CHARS)), len(tail) - _NUMBER_HELD_CHARS)
     account = len(tail.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "))
-    return begin + min(word, number, account, _name_from(tail))
+    at = min(word, number, account, _name_from(tail))
+    # Never inside an address, which has no spaces.
+    while 0 < at < len(tail) and not (tail[at].isspace() or tail[at - 1].isspace()):
+        at -= 1
+    return begin + at
 
 
 def _name_from(tail: str) -> int:
