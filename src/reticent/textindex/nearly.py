@@ -18,7 +18,7 @@ from reticent.textindex.layout import (
 )
 
 NEAR_ENTRIES = 40  # a block in a fuller bucket is too common to tell a near copy by
-NEAR_LOOKED_UP = 6
+NEAR_VERIFIED = 6
 SEED_CHARS = 400  # two seeds this far apart are one passage
 SEED_APART = 48  # nearer ones say no more than that a phrase is common
 BAND = 6  # bits: how far the places of one passage drift, in text and corpus
@@ -47,9 +47,9 @@ def read_nearly(
 ) -> Any:
     """Look up blocks that may be known for near copies; return how many events there are then.
 
-    A passage is taken up when two blocks of it stand in the corpus the same way, by their tags and
-    places alone: only then is the corpus itself read, backwards and together with the text, words
-    that differ left out, and what they share is counted.
+    A passage is taken up when two blocks of it, some way apart, stand in the corpus the same way:
+    then both are read backwards together, words that differ left out, and what they share is
+    counted.
     """
     words = state.view(np.uint64)
     n_buckets = buckets.size - 1
@@ -75,10 +75,17 @@ def read_nearly(
         for e in range(first, end):
             if tags[e] & np.uint8(15) != own:
                 continue
-            seen += 1
-            if seen > NEAR_LOOKED_UP:
-                break
             at = np.int64(entries[e]) * BLOCK
+            same = 0
+            while same < BLOCK and (
+                history[(read - 1 - same) & (RING - 1)] == text[at + BLOCK - 1 - same]
+            ):
+                same += 1
+            if same < BLOCK:
+                continue
+            seen += 1
+            if seen > NEAR_VERIFIED:
+                break
             band = ((at - read) >> BAND) + BAND_ZERO
             began = read
             for each in range(band - 1, band + 2):
@@ -86,14 +93,8 @@ def read_nearly(
                 if state[slot] == each and read - state[slot + 2] <= SEED_CHARS:
                     began = min(began, state[slot + 1])
             if found < 0 and read - began >= SEED_APART and read >= state[W_NEAR_NEXT]:
-                same = 0
-                while same < BLOCK and (
-                    history[(read - 1 - same) & (RING - 1)] == text[at + BLOCK - 1 - same]
-                ):
-                    same += 1
-                if same == BLOCK:
-                    state[W_NEAR_NEXT] = read + NEAR_EVERY
-                    found = _aligned(history, text, read - 1, at + BLOCK - 1, min(read, NEAR_BACK))
+                state[W_NEAR_NEXT] = read + NEAR_EVERY
+                found = _aligned(history, text, read - 1, at + BLOCK - 1, min(read, NEAR_BACK))
             slot = SEEDS + 3 * (band & (BANDS - 1))
             if state[slot] != band or read - state[slot + 2] > SEED_CHARS:
                 state[slot] = band
