@@ -28,12 +28,13 @@ FORMULAS = {
     "same share of non-members",
     "fidelity": "answers on which the copy agrees with the model / answers, on people neither "
     "was fitted to",
-    "token_f1": "mean over texts of 2 shared words / (words claimed + words there), repeats counted",
+    "token_f1": "mean over texts of 2 shared words / (words claimed + words there), repeats "
+    "counted",
     "texts_read": "texts with token F1 >= 1/2, or with every declared entity, / texts",
     "exact_match": "texts with the same words in the same order / texts",
     "entity_recovery": "entities whose words stand together in the claim / entities",
-    "recall_at": "of the nearest texts that a search of the bare vectors gives, those that it gives "
-    "under the policy",
+    "recall_at": "of the nearest texts that a search of the bare vectors gives, those that it "
+    "gives under the policy",
     "texts_read_gain": "(texts that only the attack reads - texts that only the best rival reads) "
     "/ texts",
     "exact_match_gain": "(texts only the attack finds word for word - texts only the best rival "
