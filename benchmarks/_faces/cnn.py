@@ -15,7 +15,7 @@ from .targets import cnn
 from .white_box import attacked, mean_row
 
 PRIVATE = 20
-ATTACK = ImageInversion(steps=3, views=60, blur=2.0, reach=0.2)
+ATTACK = ImageInversion(steps=3, views=60, blur=2.0, natural=0.5, reach=0.2)
 
 
 def public_people(train: Photos, held: Photos, people: np.ndarray) -> Knowledge:

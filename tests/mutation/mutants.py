@@ -199,4 +199,34 @@ MUTANTS = (
             "tests/textindex/test_screen.py::test_no_more_is_held_back_than_must_be",
         ),
     ),
+    Mutant(
+        name="pictures drawn uphill",
+        file="attacks/_images/climb.py",
+        old="unit_rms(prior(-slope, rows[there], done))",
+        new="unit_rms(prior(slope, rows[there], done))",
+        killers=(
+            "tests/attacks/inversion/test_white_box.py::"
+            "test_every_loss_and_prior_finds_the_planted_prototypes[margin]",
+        ),
+    ),
+    Mutant(
+        name="what public pictures show is not kept to",
+        file="attacks/_images/priors.py",
+        old="kept = unit_rms((direction @ basis.T * stretch) @ basis)",
+        new="kept = unit_rms(direction)",
+        killers=(
+            "tests/attacks/_images/test_priors.py::"
+            "test_leaning_keeps_half_of_a_direction_to_what_public_pictures_show",
+        ),
+    ),
+    Mutant(
+        name="a step that leads back is taken",
+        file="attacks/_images/climb.py",
+        old="        go = sees & ~back",
+        new="        go = sees",
+        killers=(
+            "tests/attacks/_images/test_climb.py::"
+            "test_a_picture_stops_where_the_direction_turns_back",
+        ),
+    ),
 )

@@ -7,6 +7,7 @@ from reticent.attacks._images.priors import (
     blurred,
     broader,
     combined,
+    leaning,
     moved,
     principal,
     public,
@@ -73,6 +74,18 @@ def test_classes_are_set_apart_by_the_power_of_what_they_share(power):
         np.abs(found), np.abs(shares) * variance[::-1] ** power, rtol=1e-3, atol=1e-3
     )
     np.testing.assert_array_equal(set_apart(power)(rows[:2], rows, 0.0), rows[:2])
+
+
+def test_leaning_keeps_half_of_a_direction_to_what_public_pictures_show():
+    known = _known(12)
+    basis, _ = principal(known, 11)
+    rows = RNG.standard_normal((2, 80)).astype(np.float32)
+    kept = leaning(known, SPACE, 1.0, 1.0)(rows, rows, 0.0)
+    np.testing.assert_allclose(kept, kept @ basis.T @ basis, atol=1e-4)
+    plain = leaning(known, SPACE, 0.0, 1.0)(rows, rows, 0.0)
+    np.testing.assert_allclose(plain, unit_rms(blurred(rows, SPACE, 1.0)), atol=1e-6)
+    half = leaning(known, SPACE, 0.5, 1.0)(rows, rows, 0.0)
+    np.testing.assert_allclose(half, (kept + plain) / 2, atol=1e-6)
 
 
 def test_the_blur_narrows_along_the_way():

@@ -40,8 +40,10 @@ def _run(attack, planted):
         ImageInversion(loss="poincare"),
         ImageInversion(parts=20),
         ImageInversion(total_variation=0.1, blur=1.0),
+        ImageInversion(natural=0.5, blur=1.0),
+        ImageInversion(broad=0.5, contrast=-0.25),
     ],
-    ids=["margin", "cross-entropy", "poincare", "subspace", "even"],
+    ids=["margin", "cross-entropy", "poincare", "subspace", "even", "natural", "set apart"],
 )
 def test_every_loss_and_prior_finds_the_planted_prototypes(attack):
     planted = plant_images(leak=True, seed=21, n=10)
@@ -108,7 +110,10 @@ def test_the_restart_that_the_others_agree_with_is_claimed():
     assert np.abs(chosen - face).max() < 0.02
 
 
-@pytest.mark.parametrize("wrong", [{"loss": "l2"}, {"steps": 0}, {"views": 0}, {"blur": -1.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"loss": "l2"}, {"steps": 0}, {"views": 0}, {"blur": -1.0}, {"natural": 1.5}, {"broad": -1.0}],
+)
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ValueError, match="must"):
         ImageInversion(**wrong)

@@ -11,6 +11,7 @@ from reticent.core import Floats, ImageSpace, Ints, NotEnoughKnowledge, Populati
 #: How far pictures stray from their mean, root mean square in [0, 1], where nobody knows better.
 USUAL_SPREAD = 0.12
 
+_LEANING = 0.25  # power of the variance along a component
 _FLAT = 1e-6  # of the largest variance: below it an axis holds rounding alone
 
 #: (downhill direction (m, size), pictures (m, size), share of the way done) -> better direction.
@@ -96,6 +97,30 @@ def subspace(known: Public, parts: int) -> Prior:
 
     def prior(direction: Rows, _rows: Rows, _: float) -> Rows:
         return np.asarray((direction @ basis.T * variance) @ basis, dtype=np.float32)
+
+    return prior
+
+
+def leaning(known: Public, space: ImageSpace, share: float, width: float) -> Prior:
+    """Return two estimates of a direction side by side: its blur, and its part in public pictures.
+
+    The second keeps to what public pictures can show at all, stretched by the square root of how
+    far they stray along each of their components: the whole covariance would leave nothing but
+    broad shapes. The two err in different ways.
+
+    Args:
+        known: the public pictures, at least three.
+        space: theirs.
+        share: of the second, from 0 to 1.
+        width: of the blur, in pixels.
+    """
+    basis, variance = principal(known, len(known.rows))
+    stretch = variance**_LEANING
+
+    def prior(direction: Rows, _rows: Rows, _: float) -> Rows:
+        plain = unit_rms(blurred(direction, space, width))
+        kept = unit_rms((direction @ basis.T * stretch) @ basis)
+        return np.asarray((1 - share) * plain + share * kept, dtype=np.float32)
 
     return prior
 

@@ -24,6 +24,7 @@ from reticent.core import (
 )
 
 LEAST = 8  # questions
+MOST_CONTRAST = 3.0  # of a draw, in public pictures': far from the mean more classes answer
 RIDGE = 1e-4  # of the inner layer's mean variance
 Kind = Literal["saliency", "attribution", "prototype"]
 KINDS: tuple[Kind, ...] = ("saliency", "attribution", "prototype")
@@ -93,7 +94,8 @@ class ExplainedPictures:
                 f"{self.name} was told of no class and saw no inner layer of the victims'.",
                 way_out="Name the classes in candidates.y, or give candidates.observed.",
             )
-        asked = np.clip(texture.decode(texture.draw(most, rng)), 0, 1)
+        contrast = rng.uniform(1, MOST_CONTRAST, size=(most, 1))
+        asked = np.clip(texture.decode(contrast * texture.draw(most, rng)), 0, 1)
         heard = access.ask(texture.space.inputs(asked))
         notes = {"queries": most, "complete": most >= self.queries}
         if seen is not None and heard.intermediate is not None:

@@ -18,6 +18,7 @@ from reticent.attacks._images.priors import (
     blurred,
     broader,
     combined,
+    leaning,
     public,
     set_apart,
     smooth,
@@ -62,6 +63,8 @@ class ImageInversion:
         views: of a model with curves in it; ignored for linear models and perceptrons.
         blur: pixels that directions are blurred by at first, on pictures of 100; None for 2 if the
             model's gradients come through convolutions or differences, else 0.
+        natural: share of directions that comes from their part in public pictures, beside the
+            blur (then of one width throughout); 0 for none.
         total_variation: weight of the pull towards even areas; 0 for none.
         broad: share of a broad blur (8 pixels on pictures of 100) added to directions; 0 for none.
         contrast: power of what the wanted classes have in common, see `set_apart`; 0 for none.
@@ -86,6 +89,7 @@ class ImageInversion:
     restarts: int = 1
     views: int = 60
     blur: float | None = None
+    natural: float = 0.0
     total_variation: float = 0.0
     broad: float = 0.0
     contrast: float = 0.0
@@ -100,6 +104,8 @@ class ImageInversion:
                 f"steps is {self.steps}, restarts {self.restarts} and views {self.views}; all "
                 "must be at least 1."
             )
+        if not 0 <= self.natural <= 1:
+            raise ValueError(f"natural is {self.natural}; it must be from 0 to 1.")
         if (
             min(self.total_variation, self.broad, self.parts, self.blur or 0.0, self.reach or 0.0)
             < 0
@@ -149,7 +155,9 @@ class ImageInversion:
         pieces: list[Prior] = []
         if self.parts:
             pieces.append(subspace(known, self.parts))
-        if blur:
+        if self.natural:
+            pieces.append(leaning(known, space, self.natural, blur * per_pixel))
+        elif blur:
             pieces.append(smooth(space, blur * per_pixel, blur * per_pixel / 2))
         if self.broad:
             pieces.append(broader(space, self.broad, BROAD * per_pixel))
