@@ -102,6 +102,21 @@ def test_one_pass_says_what_generation_said(model: Any) -> None:
         assert np.isfinite(each.sampled[start:]).all()
 
 
+def test_logits_worked_on_few_at_a_time_are_the_same(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reticent.targets import causal_lm
+
+    texts = [np.arange(2, 40), np.arange(50, 61)]
+    whole = model.logprobs(texts, first=[1, 3], sampling=WARM, alternatives=2, moments=True)
+    monkeypatch.setattr(causal_lm, "_LOGITS", 97 * 7)  # neither divides the other
+    monkeypatch.setattr(causal_lm, "_CACHED", 97 * 3)
+    parts = model.logprobs(texts, first=[1, 3], sampling=WARM, alternatives=2, moments=True)
+    for a, b in zip(whole, parts, strict=True):
+        for name in ("logprobs", "ranks", "margins", "sampled", "means", "spreads", "others"):
+            np.testing.assert_allclose(getattr(a, name), getattr(b, name), atol=1e-5)
+
+
 def test_verdicts_are_those_of_generation(model: Any) -> None:
     greedy = model.generate(_prompts(), new_tokens=12)
     rng = np.random.default_rng(4)

@@ -180,11 +180,11 @@ class CausalLM:
             for start in range(0, len(places), step):
                 r, t = rows[start : start + step], spots[start : start + step]
                 logits = self._logits(states[torch.from_numpy(r), torch.from_numpy(t - 1)])
+                tokens = torch.from_numpy(wanted[start : start + step])
                 for at in range(0, len(logits), few):
-                    tokens = torch.from_numpy(wanted[start + at : start + at + few])
                     scored = score_tokens(
                         logits[at : at + few],
-                        tokens,
+                        tokens[at : at + few],
                         sampling=sampling,
                         alternatives=alternatives,
                         moments=moments,
