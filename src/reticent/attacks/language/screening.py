@@ -49,8 +49,8 @@ class DocumentScreening:
 
     prompt: int = 50
     wanted: int = 50
-    part: int = 640
-    overlap: int = 64
+    part: int = 512
+    overlap: int = 50
     confirm: int = 4
     temperature: float = 1.0
     top_k: int = 40
@@ -121,9 +121,9 @@ class DocumentScreening:
         spots: list[tuple[int, int, int]] = []  # document, start of the part, first new token
         most = min(access.context, self.part)
         for i, document in enumerate(documents):
-            for start, first in self._parts(len(document), most):
+            for start, first, end in self._parts(len(document), most):
                 spots.append((i, start, first))
-                parts.append(document.tokens[start : start + most])
+                parts.append(document.tokens[start:end])
         said = access.logprobs(parts, first=[max(first - at, 1) for _, at, first in spots])
         logs = [np.full(len(document), np.nan) for document in documents]
         for (i, start, first), each in zip(spots, said, strict=True):
@@ -131,14 +131,18 @@ class DocumentScreening:
             logs[i][start + new : start + len(each)] = each.logprobs[new:]
         return [self._sums(log) for log in logs]
 
-    def _parts(self, size: int, most: int) -> list[tuple[int, int]]:
-        """Return where each pass over a document starts, and its first token not yet scored."""
-        step = max(1, most - max(self.overlap, self.prompt))
-        found = [(0, 1)]
-        while found[-1][0] + most < size:
-            start = found[-1][0] + step
-            found.append((start, found[-1][0] + most))
-        return found
+    def _parts(self, size: int, most: int) -> list[tuple[int, int, int]]:
+        """Return for each pass over a document its start, its first new token and its end.
+
+        Passes are equally long, but for the last one, so that a batch of them holds no padding.
+        """
+        shared = min(max(self.overlap, self.prompt), most - 1)
+        passes = max(1, -(-(size - shared) // (most - shared)))
+        step = max(1, -(-(size - shared) // passes))
+        return [
+            (i * step, i * step + shared if i else 1, min((i + 1) * step + shared, size))
+            for i in range(passes)
+        ]
 
     def _sums(self, log: Floats) -> Floats:
         """Return the sums over the wanted part of the window at every start."""
