@@ -29,6 +29,10 @@ class CachedModel:
         """Return (b, c) log-probabilities after rows of a batch go on with one token each."""
         return self._asked(tokens[:, None], self._branched(state, rows), wanted)
 
+    def whole(self, prefix: Ints, path: Ints) -> float:
+        """Return the log-probability of the ids of a path after a prefix, in nats."""
+        return _whole(self.model, prefix, path, self.name)
+
     def _asked(self, ids: Ints, cache: Any, wanted: Ints) -> tuple[Floats, Any]:
         import torch
 
@@ -76,6 +80,10 @@ class RereadModel:
         """Return (b, c) log-probabilities after rows of a batch go on with one token each."""
         return self._asked(np.concatenate([state[rows], tokens[:, None]], axis=1), wanted)
 
+    def whole(self, prefix: Ints, path: Ints) -> float:
+        """Return the log-probability of the ids of a path after a prefix, in nats."""
+        return _whole(self.model, prefix, path, self.name)
+
     def _asked(self, ids: Ints, wanted: Ints) -> tuple[Floats, Any]:
         import torch
 
@@ -111,6 +119,16 @@ def cached(weights: object, *, name: str) -> CachedModel | RereadModel:
     # Caches that slide or hold a recurrent state are not rows of keys and values.
     plain = all(type(layer).__name__ == "DynamicLayer" for layer in layers) and len(layers) > 0
     return whole if plain else RereadModel(weights, name)
+
+
+def _whole(model: Any, prefix: Ints, path: Ints, name: str) -> float:
+    import torch
+
+    with torch.inference_mode():
+        ids = torch.from_numpy(np.concatenate([prefix, path]))[None]
+        said = model(input_ids=ids, use_cache=False, logits_to_keep=len(path) + 1).logits[0, :-1]
+        told = _shown(said, path, name)
+    return float(np.diagonal(told).sum())
 
 
 def _shown(logits: Any, wanted: Ints, name: str) -> Floats:

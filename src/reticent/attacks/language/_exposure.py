@@ -28,6 +28,10 @@ class NextTokens(Protocol):
         """Return (1, c) log-probabilities of the `wanted` ids after a prefix, and the state."""
         ...
 
+    def whole(self, prefix: Ints, path: Ints) -> float:
+        """Return the log-probability of the ids of a path after a prefix, in nats."""
+        ...
+
     def step(self, state: Any, rows: Ints, tokens: Ints, wanted: Ints) -> tuple[Floats, Any]:
         """Return (b, c) log-probabilities after row `rows[i]` goes on with `tokens[i]`.
 
@@ -85,22 +89,14 @@ class _Columns:
 
 
 def logprob_of(model: NextTokens, tree: TokenTree, path: Ints) -> float:
-    """Return the log-probability of one secret after the prefix, in nats.
+    """Return the log-probability of one secret after the prefix, in nats, read in one pass.
 
     Args:
-        model: asked token by token, as the searches ask it.
+        model: asked for the whole text.
         tree: the space.
         path: (t,) ids of the secret.
     """
-    total = 0.0
-    found, state = model.begin(tree.prefix, path[:1])
-    for i, each in enumerate(path):
-        total += float(found[0, 0])
-        if i + 1 < len(path):
-            found, state = model.step(
-                state, np.zeros(1, np.int64), np.array([each]), path[i + 1 : i + 2]
-            )
-    return total
+    return model.whole(tree.prefix, path)
 
 
 def exact_rank(

@@ -38,7 +38,8 @@ class Exposure:
             at the attack's confidence where secrets were drawn.
         method: "exact": counted by branch and bound. "drawn by the model" and "drawn uniformly":
             an unbiased estimate of the rank. "tail": an estimate from a curve beyond all secrets
-            drawn, about 2 bits too high where exact figures are known; its interval is wide.
+            drawn, off by up to 2.3 bits where exact figures are known, mostly too high; its
+            interval is wide.
         logprob: of the secret after what stands before it, in nats.
         space_bits: log2 of the number of secrets.
         tail_bits: the estimate of the fitted curve, for comparison, whatever the method.
@@ -93,7 +94,8 @@ class CanaryExposure:
         batch: prefixes asked about at once.
 
     Differences to the original: Carlini et al. extrapolate a skew-normal tail for canaries beyond
-    those drawn. Here that figure stands beside the count, which it exceeds by about 2 bits.
+    those drawn. Here that figure stands beside the count, from which it was off by up to 2.3 bits,
+    mostly upwards.
     """
 
     name: ClassVar[str] = "canary-exposure"

@@ -29,7 +29,7 @@ class CanaryLevel:
         p_value: of "as exposed as what was never seen", one-sided, exact: ln 2 times the exposures
             sum to a gamma variable.
         n_estimated: canaries whose exposure is an estimate.
-        n_tail: those whose estimate is a fitted curve's, about 2 bits too high.
+        n_tail: those whose estimate is a fitted curve's, mostly too high.
         mean_upper_bits: mean of the upper ends; what the exposure may be at most.
     """
 
