@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from reticent.config.checks import faults_of_audit, faults_of_policies
 from reticent.config.faults import Fault, shown
-from reticent.config.lines import Key, nearest
-from reticent.config.schema import Declared, PolicyTable, Table
+from reticent.config.schema import Declared, Placed, PolicyTable, Table
 from reticent.config.values import Call, Columns, Named, Owner, Proportion, Scalar, different
 from reticent.core import Channel
 from reticent.policy import Policy
@@ -242,7 +241,7 @@ class ImageAudit(Table):
     )
 
 
-class ImageConfig(Table):
+class ImageConfig(Placed):
     """An audit of a model of pictures, as written in reticent.toml."""
 
     modality: Literal["image"] = Field(description='"image".')
@@ -256,9 +255,6 @@ class ImageConfig(Table):
     )
     audit: ImageAudit = Field(default_factory=ImageAudit)
 
-    _path: Path | None = PrivateAttr(None)
-    _lines: Mapping[Key, int] = PrivateAttr(default_factory=dict)
-
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         from reticent.config.values import broken
@@ -267,16 +263,6 @@ class ImageConfig(Table):
         if faults:
             raise broken(" ".join(str(fault) for fault in faults))
         return self
-
-    @property
-    def path(self) -> Path | None:
-        """Return the file that it was read from, as given; None if it came from plain data."""
-        return self._path
-
-    @property
-    def base(self) -> Path:
-        """Return the folder that relative paths start from."""
-        return self._path.parent if self._path else Path()
 
     @property
     def policies(self) -> dict[str, Policy]:
@@ -288,16 +274,6 @@ class ImageConfig(Table):
         """Return the name of this configuration: SHA-256 of its values, wherever it lies."""
         body = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(body.encode()).hexdigest()
-
-    def line(self, *key: str | int) -> int:
-        """Return the line where `key` stands, or where the nearest table around it does; from 1."""
-        return nearest(self._lines, key)
-
-    def written_in(self, path: Path, lines: Mapping[Key, int]) -> Self:
-        """Return this configuration with the place where it was read."""
-        placed = self.model_copy()
-        placed._path, placed._lines = path, dict(lines)
-        return placed
 
 
 def image_faults(doc: Mapping[str, Any]) -> list[Fault]:

@@ -3,15 +3,14 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from reticent.config.checks import faults_of_audit, faults_of_policies
 from reticent.config.faults import Fault
-from reticent.config.lines import Key, nearest
-from reticent.config.schema import Declared, PolicyTable, Table
+from reticent.config.lines import Key
+from reticent.config.schema import Declared, Placed, PolicyTable, Table
 from reticent.config.values import (
     Columns,
     EndpointUrl,
@@ -181,7 +180,7 @@ class LanguageAudit(Table):
     )
 
 
-class LanguageConfig(Table):
+class LanguageConfig(Placed):
     """An audit of a language model, as written in reticent.toml."""
 
     modality: Literal["text"] = Field(description='"text".')
@@ -194,25 +193,12 @@ class LanguageConfig(Table):
     )
     audit: LanguageAudit = Field(default_factory=LanguageAudit)
 
-    _path: Path | None = PrivateAttr(None)
-    _lines: Mapping[Key, int] = PrivateAttr(default_factory=dict)
-
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         faults = language_faults(self.model_dump(exclude_none=True))
         if faults:
             raise broken(" ".join(str(fault) for fault in faults))
         return self
-
-    @property
-    def path(self) -> Path | None:
-        """Return the file that it was read from, as given; None if it came from plain data."""
-        return self._path
-
-    @property
-    def base(self) -> Path:
-        """Return the folder that relative paths start from."""
-        return self._path.parent if self._path else Path()
 
     @property
     def policies(self) -> dict[str, Policy]:
@@ -237,16 +223,6 @@ class LanguageConfig(Table):
             ("adversary", "reference"): self.adversary.reference,
         }
         return {key: source for key, source in named.items() if source is not None}
-
-    def line(self, *key: str | int) -> int:
-        """Return the line where `key` stands, or where the nearest table around it does; from 1."""
-        return nearest(self._lines, key)
-
-    def written_in(self, path: Path, lines: Mapping[Key, int]) -> Self:
-        """Return this configuration with the place where it was read."""
-        placed = self.model_copy()
-        placed._path, placed._lines = path, dict(lines)
-        return placed
 
 
 def language_schema() -> dict[str, Any]:

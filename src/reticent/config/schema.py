@@ -380,7 +380,37 @@ class Audit(Table):
         )
 
 
-class Config(Table):
+class Placed(Table):
+    """A configuration that knows the file it was read from and the lines of its keys."""
+
+    _path: Path | None = PrivateAttr(None)
+    _lines: Mapping[Key, int] = PrivateAttr(default_factory=dict)
+
+    @property
+    def path(self) -> Path | None:
+        """Return the file that it was read from, as given; None if it came from plain data."""
+        return self._path
+
+    @property
+    def base(self) -> Path:
+        """Return the folder that relative paths start from."""
+        return self._path.parent if self._path else Path()
+
+    def line(self, *key: str | int) -> int:
+        """Return the line where `key` stands, or where the nearest table around it does; from 1.
+
+        For example `line("sensitive", 0)` or `line("policy", 1, "defences")`.
+        """
+        return nearest(self._lines, key)
+
+    def written_in(self, path: Path, lines: Mapping[Key, int]) -> Self:
+        """Return this configuration with the place where it was read."""
+        placed = self.model_copy()
+        placed._path, placed._lines = path, dict(lines)
+        return placed
+
+
+class Config(Placed):
     """An audit, as written in reticent.toml."""
 
     model: Model
@@ -399,25 +429,12 @@ class Config(Table):
         default=None, description="The gateway that enforces a policy; an audit passes it over."
     )
 
-    _path: Path | None = PrivateAttr(None)
-    _lines: Mapping[Key, int] = PrivateAttr(default_factory=dict)
-
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         faults = faults_between(self.model_dump(exclude_none=True))
         if faults:
             raise broken(" ".join(str(fault) for fault in faults))
         return self
-
-    @property
-    def path(self) -> Path | None:
-        """Return the file that it was read from, as given; None if it came from plain data."""
-        return self._path
-
-    @property
-    def base(self) -> Path:
-        """Return the folder that relative paths start from."""
-        return self._path.parent if self._path else Path()
 
     @property
     def policies(self) -> dict[str, Policy]:
@@ -443,19 +460,6 @@ class Config(Table):
     def find(self, source: str) -> str | Path:
         """Return the file that `source` names, relative to the configuration; SQL as it is."""
         return source if is_sql(source) else self.base / source
-
-    def line(self, *key: str | int) -> int:
-        """Return the line where `key` stands, or where the nearest table around it does; from 1.
-
-        For example `line("sensitive", 0)` or `line("policy", 1, "defences")`.
-        """
-        return nearest(self._lines, key)
-
-    def written_in(self, path: Path, lines: Mapping[Key, int]) -> Self:
-        """Return this configuration with the place where it was read."""
-        placed = self.model_copy()
-        placed._path, placed._lines = path, dict(lines)
-        return placed
 
 
 class GuardFile(BaseModel):
