@@ -31,22 +31,25 @@ def public_people(train: Photos, held: Photos, people: np.ndarray) -> Knowledge:
 
 
 def private_cnn(
-    train: Photos, held: Photos, seeds: Sequence[int], walls: dict[str, list[np.ndarray]]
+    train: Photos, held: Photos, judges: Sequence[Judges], walls: dict[str, list[np.ndarray]]
 ) -> dict[str, float]:
-    """Print the section; return the bars."""
+    """Print the section; return the bars. There are as many seeds as `judges`.
+
+    The line-up is of the private people alone: it has judges of its own.
+    """
     print("\n2. CNN, 20 private people, line-up of these 20, prior from 20 public people")
     who, ours, ceiling, times = np.arange(PRIVATE), [], [], []
-    for seed in seeds:
+    for seed in range(len(judges)):
         private, others = two_groups(seed)
         target = TorchModel(
             module=cnn(train.of(private), seed), classes=tuple(range(PRIVATE)), images=PICTURES
         )
-        judges = Judges(held.of(private), seed)
+        judge = Judges(held.of(private), seed)
         photos = train.of(private)
         own = np.stack([photos.x[photos.y == p].mean(axis=0) for p in who])
         claim, spent = attacked(ATTACK, target, public_people(train, held, others), who, seed)
-        ceiling.append(judges.judge(own, who))
-        ours.append(judges.judge(claim.images, who))
+        ceiling.append(judge.judge(own, who))
+        ours.append(judge.judge(claim.images, who))
         times.append(spent)
         if seed == 0:
             walls["cnn"] = [own[:12], claim.images[:12]]

@@ -12,12 +12,18 @@ from .targets import cnn, softmax_regression, untrained
 from .white_box import ATTACKS, WHO, attacked, mean_picture, mean_row, served
 
 
-def controls(train: Photos, held: Photos, judges: Sequence[Judges]) -> dict[str, float]:
+def controls(
+    train: Photos, held: Photos, judges: Sequence[Judges], walls: dict[str, list[np.ndarray]]
+) -> dict[str, float]:
     """Print the section; return the bars: shares above chance, by the worst of the measures."""
     print("\n4. Controls: a line-up must be at chance")
     twins, fresh = [], []
     for seed, judge in enumerate(judges):
-        twins.append(_twins(train, held, judge, seed))
+        drawn = _twins(train, held, seed)
+        twins.append(judge.judge(drawn, WHO))
+        if seed == 0:
+            own = np.stack([train.x[train.y == p].mean(axis=0) for p in WHO[:12]])
+            walls["twins"] = [own, drawn[:12]]
         fresh.append(_untrained(train, held, seed))
     return {
         "twin_lineup_excess": _excess("twins without the person", twins, 1 / 40),
@@ -30,8 +36,8 @@ def _excess(name: str, found: Sequence[Verdict], chance: float) -> float:
     return max(figures["2of3"], figures["dlib1"]) - chance
 
 
-def _twins(train: Photos, held: Photos, judge: Judges, seed: int) -> Verdict:
-    """Judge each person's class as drawn from a model that was trained on the 39 others alone.
+def _twins(train: Photos, held: Photos, seed: int) -> np.ndarray:
+    """Return each person's class as drawn from a model that was trained on the 39 others alone.
 
     The class is there and no photo was ever put under it: what is drawn for it owes the person
     nothing.
@@ -43,7 +49,7 @@ def _twins(train: Photos, held: Photos, judge: Judges, seed: int) -> Verdict:
         target, space = served(model)
         claim, _ = attacked(ATTACKS["softmax"], target, mean_picture(held, space), WHO, seed)
         drawn[person] = claim.images[person]
-    return judge.judge(drawn, WHO)
+    return drawn
 
 
 def _untrained(train: Photos, held: Photos, seed: int) -> Verdict:

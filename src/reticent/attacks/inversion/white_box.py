@@ -40,6 +40,7 @@ from reticent.core import (
 MOST_MOVED = 2  # pixels that a view is moved, on pictures of 100; in proportion on others
 VARIED = np.float32(1.5)  # how far public pictures are taken beyond the mean to look through them
 BROAD = 8.0  # pixels, on pictures of 100
+TIED = 1e-4  # of a cosine, a restart: sums over a picture's pixels in float32 are no finer
 _LOOKS = 8  # views that confidence is measured over
 
 
@@ -237,14 +238,19 @@ def starts(known: Public, space: ImageSpace, restarts: int, rng: np.random.Gener
 
 
 def most_agreed(found: list[Rows]) -> Rows:
-    """Return, for each picture, the restart that all restarts agree with most: (m, size)."""
+    """Return, for each picture, the restart that all restarts agree with most: (m, size).
+
+    The first of those that are agreed with alike: two restarts agree with each other equally, and
+    what rounding makes of that must not choose.
+    """
     if len(found) == 1:
         return found[0]
     all_ = np.stack(found)  # (r, m, size)
     even = all_ - all_.mean(axis=2, keepdims=True)
     even /= np.maximum(np.linalg.norm(even, axis=2, keepdims=True), 1e-9)
     agreed = np.einsum("rmd,md->rm", even, even.sum(axis=0))
-    return np.asarray(all_[agreed.argmax(axis=0), np.arange(all_.shape[1])])
+    first = (agreed >= agreed.max(axis=0) - TIED * len(found)).argmax(axis=0)
+    return np.asarray(all_[first, np.arange(all_.shape[1])])
 
 
 def confidence(
