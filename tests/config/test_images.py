@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from reticent.config import Config, ImageConfig, load_audit, parse_image
+from reticent.config import Config, ImageConfig, load_audit, parse
 from reticent.core import BadInput, Channel
 
 GOOD = """\
@@ -80,13 +80,14 @@ def test_every_fault_has_its_line_and_a_way_out(tmp_path, old, new, says):
 
 
 def test_plain_data_do_as_well():
-    config = parse_image(
+    config = parse(
         {
             "modality": "image",
             "model": {"path": "m.onnx", "owner": "Team", "range": [0, 255]},
             "data": {"training": "a", "held_out": "b", "public": "c"},
-        }
+        },
+        ImageConfig,
     )
     assert config.model.taken_as == "channels_first"
     with pytest.raises(BadInput, match=r"configuration: \[model\] has no owner"):
-        parse_image({"modality": "image", "model": {"path": "m.onnx"}, "data": {}})
+        parse({"modality": "image", "model": {"path": "m.onnx"}, "data": {}}, ImageConfig)

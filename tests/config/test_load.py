@@ -331,16 +331,18 @@ MINIMAL = {
 
 
 def test_from_python_without_a_file():
-    assert parse(MINIMAL).digest == Config.model_validate(MINIMAL).digest
+    assert parse(MINIMAL, Config).digest == Config.model_validate(MINIMAL).digest
     with pytest.raises(BadInput, match=r"^configuration: \[model\] has no owner") as caught:
-        parse({**MINIMAL, "model": {"path": "m.onnx"}})
+        parse({**MINIMAL, "model": {"path": "m.onnx"}}, Config)
     assert ":0:" not in str(caught.value)
     with pytest.raises(ValueError, match="Two policies are called"):  # pydantic's own door
         Config.model_validate({**MINIMAL, "policy": [{"name": "a"}, {"name": "a"}]})
 
 
 def test_a_config_is_frozen_and_its_policies_are_policies():
-    config = parse({**MINIMAL, "policy": [{"name": "a", "defences": [{"kind": "hard_label"}]}]})
+    config = parse(
+        {**MINIMAL, "policy": [{"name": "a", "defences": [{"kind": "hard_label"}]}]}, Config
+    )
     with pytest.raises(ValueError, match="frozen"):
         config.model = None
     assert config.policies["a"].exposes(Channel.SCORES | Channel.LABEL) == Channel.LABEL
@@ -441,7 +443,7 @@ def only_bad_input(call, *args):
 
 @given(documents)
 def test_any_nested_data_gives_a_config_or_bad_input(doc):
-    only_bad_input(parse, doc)
+    only_bad_input(parse, doc, Config)
 
 
 @st.composite
@@ -463,7 +465,7 @@ def nearly_good(draw):
 
 @given(nearly_good())
 def test_nearly_good_data_gives_a_config_or_bad_input(doc):
-    config = only_bad_input(parse, doc)
+    config = only_bad_input(parse, doc, Config)
     if config is not None:
         assert config.policies
         assert len(config.digest) == 64

@@ -37,14 +37,11 @@ def _schema(which: Which) -> dict[str, object]:
         from reticent.audit.record import Record
 
         return Record.model_json_schema()
-    if which is Which.EMBEDDING_CONFIG:
-        from reticent.config.embedding import embedding_schema
+    from reticent.config import Audited, EmbeddingConfig, ImageConfig, LanguageConfig, json_schema
 
-        return embedding_schema()
-    if which is Which.TEXT_CONFIG:
-        from reticent.config.language import language_schema
-
-        return language_schema()
-    from reticent.config import ImageConfig, json_schema
-
-    return json_schema(ImageConfig) if which is Which.IMAGE_CONFIG else json_schema()
+    forms: dict[Which, type[Audited]] = {
+        Which.IMAGE_CONFIG: ImageConfig,
+        Which.EMBEDDING_CONFIG: EmbeddingConfig,
+        Which.TEXT_CONFIG: LanguageConfig,
+    }
+    return json_schema(forms[which]) if which in forms else json_schema()

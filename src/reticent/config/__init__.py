@@ -1,5 +1,6 @@
 """What the user writes: reticent.toml."""
 
+from reticent.config.audited import Audited
 from reticent.config.embedding import EmbeddingConfig
 from reticent.config.images import ImageConfig
 from reticent.config.language import LanguageConfig
@@ -9,14 +10,12 @@ from reticent.config.load import (
     load_audit,
     load_guard,
     parse,
-    parse_embedding,
     parse_guard,
-    parse_image,
-    parse_language,
 )
 from reticent.config.schema import Config, GuardFile
 
 __all__ = [
+    "Audited",
     "Config",
     "EmbeddingConfig",
     "GuardFile",
@@ -27,8 +26,5 @@ __all__ = [
     "load_audit",
     "load_guard",
     "parse",
-    "parse_embedding",
     "parse_guard",
-    "parse_image",
-    "parse_language",
 ]

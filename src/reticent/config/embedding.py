@@ -1,18 +1,16 @@
 """What reticent.toml may hold for vectors of texts: modality = "embedding"."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from string import Formatter
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field
 
+from reticent.config.audited import Audited, AuditTable, Table
 from reticent.config.checks import faults_of_audit, faults_of_policies
 from reticent.config.faults import Fault, shown
 from reticent.config.lines import Key
-from reticent.config.schema import Declared, Placed, PolicyTable, Table
 from reticent.config.values import (
     Call,
     Columns,
@@ -20,10 +18,7 @@ from reticent.config.values import (
     Named,
     Owner,
     Proportion,
-    broken,
-    different,
 )
-from reticent.policy import Policy
 
 FileName = Annotated[str, Field(min_length=1, max_length=4096)]
 WAYS = ("path", "call", "url")
@@ -154,64 +149,39 @@ class EmbeddingAdversary(Table):
     )
 
 
-class EmbeddingAudit(Table):
+class EmbeddingAudit(AuditTable):
     """What is measured, how finely, and what counts."""
 
-    attacks: Annotated[Columns, Field(min_length=1)] = Field(
-        default=("all",), description='Names from "reticent attacks", or ["all"].'
-    )
-    exclude: Annotated[Columns, AfterValidator(different)] = Field(
-        default=(), description="Names not to run."
-    )
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
-        default=0, description="Of everything random."
-    )
-    tolerance: Proportion = Field(
-        default=0.05, description="The effect size that matters, as a difference of proportions."
-    )
-    confidence: Annotated[float, Field(ge=0.5, lt=1, allow_inf_nan=False)] = Field(
-        default=0.95, description="Of every interval."
-    )
     ppv_declared: Proportion = Field(
         default=0.9, description="Share of right texts from which individuals count as exposed."
     )
-    declared: Literal["all"] | Annotated[tuple[Declared, ...], Field(strict=False)] = Field(
-        default="all",
-        description='The confirmatory cells (Holm): "all", or a list of {attack, policy}; '
-        "the others are exploratory (Benjamini-Hochberg).",
-    )
 
 
-class EmbeddingConfig(Placed):
+class EmbeddingConfig(Audited):
     """An audit of vectors of texts, as written in reticent.toml."""
 
     modality: Literal["embedding"] = Field(description='"embedding".')
     model: EmbeddingModel
     data: EmbeddingData
     adversary: EmbeddingAdversary = Field(default_factory=EmbeddingAdversary)
-    policy: Annotated[tuple[PolicyTable, ...], Field(strict=False, min_length=1)] = Field(
-        default=(PolicyTable(name="open"),),
-        description="One [[policy]] table a chain; the first is the one in force.",
-    )
     audit: EmbeddingAudit = Field(default_factory=EmbeddingAudit)
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        faults = embedding_faults(self.model_dump(exclude_none=True))
-        if faults:
-            raise broken(" ".join(str(fault) for fault in faults))
-        return self
+    required: ClassVar[Mapping[tuple[str, ...], str]] = {
+        ("model",): "Write [model] with owner and path (or call, or url).",
+        ("model", "owner"): "Name the person or team who answers for the vectors: "
+        'owner = "Search team".',
+        ("data",): "Write [data] with texts.",
+        ("data", "texts"): "Name a file with texts of the kind that the store holds.",
+        ("policy", "name"): 'Name the policy, e.g. name = "rounded".',
+    }
+    folders: ClassVar[frozenset[Key]] = frozenset(
+        {("model", "path"), ("adversary", "public_model")}
+    )
 
-    @property
-    def policies(self) -> dict[str, Policy]:
-        """Return name -> policy in order; the first is the one in force."""
-        return {table.name: table.policy() for table in self.policy}
-
-    @property
-    def digest(self) -> str:
-        """Return the name of this configuration: SHA-256 of its values, wherever it lies."""
-        body = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(body.encode()).hexdigest()
+    @classmethod
+    def faults_in(cls, doc: Mapping[str, Any]) -> list[Fault]:
+        """Return every fault that no single value shows."""
+        return [*_model(doc), *_data(doc), *faults_of_policies(doc), *faults_of_audit(doc)]
 
     @property
     def files(self) -> dict[Key, str]:
@@ -227,17 +197,6 @@ class EmbeddingConfig(Placed):
         for slot, values in data.slots.items():
             named["data", "slots", slot] = values if isinstance(values, str) else None
         return {key: source for key, source in named.items() if source is not None}
-
-
-def embedding_schema() -> dict[str, Any]:
-    """Return the JSON Schema of reticent.toml, about vectors of texts."""
-    schema = EmbeddingConfig.model_json_schema() | {"title": "reticent.toml"}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
-
-
-def embedding_faults(doc: Mapping[str, Any]) -> list[Fault]:
-    """Return every fault that no single value shows."""
-    return [*_model(doc), *_data(doc), *faults_of_policies(doc), *faults_of_audit(doc)]
 
 
 def _model(doc: Mapping[str, Any]) -> Iterator[Fault]:

@@ -1,19 +1,17 @@
 """What reticent.toml may hold for a model of pictures: modality = "image"."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
+from reticent.config.audited import Audited, AuditTable, Table
 from reticent.config.checks import faults_of_audit, faults_of_policies
 from reticent.config.faults import Fault, shown
-from reticent.config.schema import Declared, Placed, PolicyTable, Table
-from reticent.config.values import Call, Columns, Named, Owner, Proportion, Scalar, different
+from reticent.config.lines import Key
+from reticent.config.values import Call, Named, Owner, Proportion, Scalar, different
 from reticent.core import Channel
-from reticent.policy import Policy
 
 KINDS = {
     ".skops": "sklearn",
@@ -102,6 +100,15 @@ class ImageModel(Table):
     )
     answers: Literal["logits", "probabilities"] = Field(
         default="logits", description="What comes out of a torch module."
+    )
+    recipe: Call | None = Field(
+        default=None,
+        examples=["network:train"],
+        description='How such a model is trained: "package.module:function", called with '
+        "(x, y, seed), that returns the trained torch module, or an estimator with predict_proba. "
+        "Twins, trained without some of the people, show whose photos the pictures come from. "
+        "Default: the fit of a scikit-learn estimator; other models have stand-ins, which show "
+        "less.",
     )
 
     @property
@@ -199,13 +206,9 @@ class ImageExposure(Table):
         return found
 
 
-class ImageAudit(Table):
+class ImageAudit(AuditTable):
     """What is measured, how finely, and what counts."""
 
-    attacks: Annotated[Columns, Field(min_length=1)] = Field(
-        default=("all",), description='Names from "reticent attacks", or ["all"].'
-    )
-    exclude: Columns = Field(default=(), description="Names not to run.")
     judges: (
         Annotated[
             tuple[JudgeName, ...], Field(strict=False, min_length=3), AfterValidator(different)
@@ -222,26 +225,12 @@ class ImageAudit(Table):
         default=True,
         description="Train two models without half of the people each, as a control.",
     )
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
-        default=0, description="Of everything random."
-    )
-    tolerance: Proportion = Field(
-        default=0.05, description="The effect size that matters, as a difference of proportions."
-    )
-    confidence: Annotated[float, Field(ge=0.5, lt=1, allow_inf_nan=False)] = Field(
-        default=0.95, description="Of every interval."
-    )
     ppv_declared: Proportion = Field(
         default=0.9, description="Share of right pictures from which individuals count as exposed."
     )
-    declared: Literal["all"] | Annotated[tuple[Declared, ...], Field(strict=False)] = Field(
-        default="all",
-        description='The confirmatory cells (Holm): "all", or a list of {attack, policy}; '
-        "the others are exploratory (Benjamini-Hochberg).",
-    )
 
 
-class ImageConfig(Placed):
+class ImageConfig(Audited):
     """An audit of a model of pictures, as written in reticent.toml."""
 
     modality: Literal["image"] = Field(description='"image".')
@@ -249,36 +238,45 @@ class ImageConfig(Placed):
     data: ImageData
     adversary: ImageAdversary = Field(default_factory=ImageAdversary)
     exposure: ImageExposure = Field(default_factory=ImageExposure)
-    policy: Annotated[tuple[PolicyTable, ...], Field(strict=False, min_length=1)] = Field(
-        default=(PolicyTable(name="open"),),
-        description="One [[policy]] table a chain; the first is the one in force.",
-    )
     audit: ImageAudit = Field(default_factory=ImageAudit)
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        from reticent.config.values import broken
+    required: ClassVar[Mapping[tuple[str, ...], str]] = {
+        ("model",): "Write [model] with owner and path.",
+        ("model", "owner"): "Name the person or team who answers for this model: "
+        'owner = "Door camera team".',
+        ("model", "path"): 'Name the model file: path = "model.skops".',
+        ("data",): "Write [data] with training and held_out.",
+        (
+            "data",
+            "training",
+        ): "Name the folder or .npz file of photos that the model was trained on.",
+        (
+            "data",
+            "held_out",
+        ): "Name photos of the same people that the model was not trained on: the "
+        "judges learn from them.",
+        ("policy", "name"): 'Name the policy, e.g. name = "rounded".',
+    }
+    folders: ClassVar[frozenset[Key]] = frozenset(
+        {("data", "training"), ("data", "held_out"), ("data", "public")}
+    )
 
-        faults = image_faults(self.model_dump(exclude_none=True))
-        if faults:
-            raise broken(" ".join(str(fault) for fault in faults))
-        return self
+    @classmethod
+    def faults_in(cls, doc: Mapping[str, Any]) -> list[Fault]:
+        """Return every fault that no single value shows."""
+        return [*_model(doc), *_data(doc), *faults_of_policies(doc), *faults_of_audit(doc)]
 
     @property
-    def policies(self) -> dict[str, Policy]:
-        """Return name -> policy in order; the first is the one in force."""
-        return {table.name: table.policy() for table in self.policy}
-
-    @property
-    def digest(self) -> str:
-        """Return the name of this configuration: SHA-256 of its values, wherever it lies."""
-        body = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(body.encode()).hexdigest()
-
-
-def image_faults(doc: Mapping[str, Any]) -> list[Fault]:
-    """Return every fault that no single value shows."""
-    return [*_model(doc), *_data(doc), *faults_of_policies(doc), *faults_of_audit(doc)]
+    def files(self) -> dict[Key, str]:
+        """Return key -> file or folder that it names."""
+        data = self.data
+        named: dict[Key, str | None] = {
+            ("model", "path"): self.model.path,
+            ("data", "training"): data.training,
+            ("data", "held_out"): data.held_out,
+            ("data", "public"): data.public,
+        }
+        return {key: source for key, source in named.items() if source is not None}
 
 
 def _model(doc: Mapping[str, Any]) -> Iterator[Fault]:

@@ -1,26 +1,19 @@
 """What reticent.toml may hold for a language model: modality = "text"."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field
 
+from reticent.config.audited import Audited, AuditTable, Table
 from reticent.config.checks import faults_of_audit, faults_of_policies
 from reticent.config.faults import Fault
 from reticent.config.lines import Key
-from reticent.config.schema import Declared, Placed, PolicyTable, Table
 from reticent.config.values import (
-    Columns,
     EndpointUrl,
     Named,
     Owner,
-    Proportion,
-    broken,
-    different,
 )
-from reticent.policy import Policy
 
 FileName = Annotated[str, Field(min_length=1, max_length=4096)]
 WAYS = ("path", "url")
@@ -136,15 +129,9 @@ class LanguageAdversary(Table):
     )
 
 
-class LanguageAudit(Table):
+class LanguageAudit(AuditTable):
     """What is measured, how finely, and what counts."""
 
-    attacks: Annotated[Columns, Field(min_length=1)] = Field(
-        default=("all",), description='Names from "reticent attacks", or ["all"].'
-    )
-    exclude: Annotated[Columns, AfterValidator(different)] = Field(
-        default=(), description="Names not to run."
-    )
     prompt: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=50, description="Tokens of a passage that the adversary gives."
     )
@@ -161,55 +148,42 @@ class LanguageAudit(Table):
         default=0.5,
         description="A passage counts if that many tries give it back with this probability.",
     )
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
-        default=0, description="Of everything random."
-    )
-    tolerance: Proportion = Field(
-        default=0.05, description="The effect size that matters, as a difference of proportions."
-    )
-    confidence: Annotated[float, Field(ge=0.5, lt=1, allow_inf_nan=False)] = Field(
-        default=0.95, description="Of every interval."
-    )
-    ppv_declared: Proportion = Field(
-        default=0.9, description="Precision from which individuals count as exposed."
-    )
-    declared: Literal["all"] | Annotated[tuple[Declared, ...], Field(strict=False)] = Field(
-        default="all",
-        description='The confirmatory cells (Holm): "all", or a list of {attack, policy}; '
-        "the others are exploratory (Benjamini-Hochberg).",
-    )
 
 
-class LanguageConfig(Placed):
+class LanguageConfig(Audited):
     """An audit of a language model, as written in reticent.toml."""
 
     modality: Literal["text"] = Field(description='"text".')
     model: LanguageTarget
     data: LanguageData
     adversary: LanguageAdversary = Field(default_factory=LanguageAdversary)
-    policy: Annotated[tuple[PolicyTable, ...], Field(strict=False, min_length=1)] = Field(
-        default=(PolicyTable(name="open"),),
-        description="One [[policy]] table a chain; the first is the one in force.",
-    )
     audit: LanguageAudit = Field(default_factory=LanguageAudit)
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        faults = language_faults(self.model_dump(exclude_none=True))
-        if faults:
-            raise broken(" ".join(str(fault) for fault in faults))
-        return self
+    required: ClassVar[Mapping[tuple[str, ...], str]] = {
+        ("model",): "Write [model] with owner and path (or url).",
+        ("model", "owner"): "Name the person or team who answers for this model: "
+        'owner = "Support team".',
+        ("data",): "Write [data] with training and unseen.",
+        ("data", "training"): "Name a folder, file or table of documents that it was trained on.",
+        ("data", "unseen"): "Name documents of the same kind that it never saw: every rate stands "
+        "beside theirs.",
+        ("policy", "name"): 'Name the policy, e.g. name = "rounded".',
+    }
+    folders: ClassVar[frozenset[Key]] = frozenset(
+        {
+            ("model", "path"),
+            ("model", "tokenizer"),
+            ("data", "training"),
+            ("data", "unseen"),
+            ("data", "public"),
+            ("adversary", "reference"),
+        }
+    )
 
-    @property
-    def policies(self) -> dict[str, Policy]:
-        """Return name -> policy in order; the first is the one in force."""
-        return {table.name: table.policy() for table in self.policy}
-
-    @property
-    def digest(self) -> str:
-        """Return the name of this configuration: SHA-256 of its values, wherever it lies."""
-        body = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(body.encode()).hexdigest()
+    @classmethod
+    def faults_in(cls, doc: Mapping[str, Any]) -> list[Fault]:
+        """Return every fault that no single value shows."""
+        return [*_model(doc), *faults_of_policies(doc), *faults_of_audit(doc)]
 
     @property
     def files(self) -> dict[Key, str]:
@@ -223,17 +197,6 @@ class LanguageConfig(Placed):
             ("adversary", "reference"): self.adversary.reference,
         }
         return {key: source for key, source in named.items() if source is not None}
-
-
-def language_schema() -> dict[str, Any]:
-    """Return the JSON Schema of reticent.toml, about a language model."""
-    schema = LanguageConfig.model_json_schema() | {"title": "reticent.toml"}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
-
-
-def language_faults(doc: Mapping[str, Any]) -> list[Fault]:
-    """Return every fault that no single value shows."""
-    return [*_model(doc), *faults_of_policies(doc), *faults_of_audit(doc)]
 
 
 def _model(doc: Mapping[str, Any]) -> Iterator[Fault]:

@@ -3,11 +3,9 @@
 These models check one value at a time; what must fit together is in `checks`.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,12 +13,13 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
-    model_validator,
 )
 
+from reticent.config.audited import Audited, AuditTable, PolicyTable, Table
 from reticent.config.checks import KIND_BY_SUFFIX, faults_between, is_sql
+from reticent.config.faults import Fault
 from reticent.config.guard import Endpoint, Guard
-from reticent.config.lines import Key, nearest
+from reticent.config.lines import Key
 from reticent.config.values import (
     Call,
     Columns,
@@ -31,9 +30,7 @@ from reticent.config.values import (
     Proportion,
     Reference,
     Scalar,
-    Slug,
     Source,
-    broken,
     different,
 )
 from reticent.core import Channel, Seen
@@ -41,12 +38,6 @@ from reticent.policy import Policy
 
 MOST_CANDIDATES = 1_000_000
 MOST_MODELS = 1_000
-
-
-class Table(BaseModel):
-    """A table of reticent.toml: no unknown keys, no guessed types."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Model(Table):
@@ -323,94 +314,17 @@ class Exposure(Table):
         return reachable
 
 
-class PolicyTable(Table):
-    """A chain of output defences, audited under its name."""
-
-    name: Slug = Field(description="Letters, digits, dot, dash and underscore.")
-    defences: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = Field(
-        default=(),
-        description='In order, e.g. [{kind = "round", digits = 2}, {kind = "top_k", k = 1}].',
-    )
-
-    def policy(self) -> Policy:
-        """Return the policy itself."""
-        return Policy.from_list(self.defences)
-
-
-class Declared(Table):
-    """Confirmatory cells, declared before the audit."""
-
-    attack: Named = Field(description="Name of an attack, or all.")
-    policy: Named = Field(default="all", description="Name of a [[policy]], or all.")
-
-
-class Audit(Table):
+class Audit(AuditTable):
     """What is measured, how finely, and what counts."""
 
-    attacks: Annotated[Columns, Field(min_length=1)] = Field(
-        default=("all",), description='Names from "reticent attacks", or ["all"].'
-    )
-    exclude: Columns = Field(default=(), description="Names not to run.")
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
-        default=0, description="Of everything random."
-    )
     tolerance: Proportion = Field(
         default=0.05,
         description="The effect size that matters, as a difference of proportions or AUC.",
     )
-    confidence: Annotated[float, Field(ge=0.5, lt=1, allow_inf_nan=False)] = Field(
-        default=0.95, description="Of every interval."
-    )
-    ppv_declared: Proportion = Field(
-        default=0.9, description="Precision from which individuals count as exposed."
-    )
     jobs: Annotated[int, Field(ge=1, le=1024)] = Field(default=1, description="Processes to use.")
-    declared: Literal["all"] | Annotated[tuple[Declared, ...], Field(strict=False)] = Field(
-        default="all",
-        description='The confirmatory cells (Holm): "all", or a list of {attack, policy}; '
-        "the others are exploratory (Benjamini-Hochberg).",
-    )
-
-    def is_declared(self, attack: str, policy: str) -> bool:
-        """Return whether a cell belongs to the family that was declared beforehand."""
-        if isinstance(self.declared, str):
-            return True
-        return any(
-            d.attack in ("all", attack) and d.policy in ("all", policy) for d in self.declared
-        )
 
 
-class Placed(Table):
-    """A configuration that knows the file it was read from and the lines of its keys."""
-
-    _path: Path | None = PrivateAttr(None)
-    _lines: Mapping[Key, int] = PrivateAttr(default_factory=dict)
-
-    @property
-    def path(self) -> Path | None:
-        """Return the file that it was read from, as given; None if it came from plain data."""
-        return self._path
-
-    @property
-    def base(self) -> Path:
-        """Return the folder that relative paths start from."""
-        return self._path.parent if self._path else Path()
-
-    def line(self, *key: str | int) -> int:
-        """Return the line where `key` stands, or where the nearest table around it does; from 1.
-
-        For example `line("sensitive", 0)` or `line("policy", 1, "defences")`.
-        """
-        return nearest(self._lines, key)
-
-    def written_in(self, path: Path, lines: Mapping[Key, int]) -> Self:
-        """Return this configuration with the place where it was read."""
-        placed = self.model_copy()
-        placed._path, placed._lines = path, dict(lines)
-        return placed
-
-
-class Config(Placed):
+class Config(Audited):
     """An audit, as written in reticent.toml."""
 
     model: Model
@@ -420,42 +334,47 @@ class Config(Placed):
     )
     adversary: Adversary = Field(default_factory=Adversary)
     exposure: Exposure = Field(default_factory=Exposure)
-    policy: Annotated[tuple[PolicyTable, ...], Field(strict=False, min_length=1)] = Field(
-        default=(PolicyTable(name="open"),),
-        description="One [[policy]] table a chain; the first is the one in force.",
-    )
     audit: Audit = Field(default_factory=Audit)
     guard: Guard | None = Field(
         default=None, description="The gateway that enforces a policy; an audit passes it over."
     )
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        faults = faults_between(self.model_dump(exclude_none=True))
-        if faults:
-            raise broken(" ".join(str(fault) for fault in faults))
-        return self
+    required: ClassVar[Mapping[tuple[str, ...], str]] = {
+        ("model",): "Write [model] with owner and path (or call).",
+        ("model", "owner"): "Name the person or team who answers for this model: "
+        'owner = "Credit risk team".',
+        ("data",): "Write [data] with members, non_members and target.",
+        ("data", "target"): "Name the column that the model predicts.",
+        ("sensitive", "column"): "Name the column.",
+        (
+            "sensitive",
+            "harm",
+        ): 'Declare how much it would hurt: "low", "medium", "high" or "severe".',
+        ("guard",): "Write [guard] and a [[guard.endpoint]] table for each model.",
+        ("guard", "endpoint"): "Write a [[guard.endpoint]] table for each model.",
+        ("guard", "endpoint", "owner"): "Name the person or team who answers for this model.",
+        ("guard", "endpoint", "upstream"): 'Say where it is: upstream = "http://127.0.0.1:9000".',
+        ("policy", "name"): 'Name the policy, e.g. name = "rounded".',
+    }
+    unmeasured: ClassVar[frozenset[str]] = frozenset({"guard"})  # where it is enforced
+
+    @classmethod
+    def faults_in(cls, doc: Mapping[str, Any]) -> list[Fault]:
+        """Return every fault that no single value shows."""
+        return faults_between(doc)
 
     @property
-    def policies(self) -> dict[str, Policy]:
-        """Return name -> policy in order; the first is the one in force."""
-        return {table.name: table.policy() for table in self.policy}
+    def files(self) -> dict[Key, str]:
+        """Return key -> file that it names; queries are left out."""
+        named: dict[Key, str | None] = {("model", "path"): self.model.path}
+        for name in ("members", "non_members", "source", "auxiliary"):
+            named["data", name] = getattr(self.data, name)
+        return {key: name for key, name in named.items() if name is not None and not is_sql(name)}
 
     @property
     def seen(self) -> tuple[Seen, ...]:
         """Return what the adversary may have seen."""
         return tuple(Seen(name) for name in self.adversary.seen)
-
-    @property
-    def digest(self) -> str:
-        """Return the name of this configuration: SHA-256 of its values, wherever it lies.
-
-        The guard's tables are left out: where a policy is enforced changes no figure.
-        """
-        body = json.dumps(
-            self.model_dump(mode="json", exclude={"guard"}), sort_keys=True, separators=(",", ":")
-        )
-        return hashlib.sha256(body.encode()).hexdigest()
 
     def find(self, source: str) -> str | Path:
         """Return the file that `source` names, relative to the configuration; SQL as it is."""

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from reticent.config.audited import PolicyTable
 from reticent.config.infer import ColumnFacts, ModelFacts, Roles, Suspect, is_scale
-from reticent.config.schema import Adversary, Audit, Data, Exposure, Model, PolicyTable, Sensitive
+from reticent.config.schema import Adversary, Audit, Data, Exposure, Model, Sensitive
 from reticent.core import BadInput
 
 WIDTH = 96

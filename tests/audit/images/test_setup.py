@@ -9,7 +9,7 @@ from skops.io import dump
 
 from reticent.audit.images.setup import image_experiment
 from reticent.cli import main
-from reticent.config import load_audit, parse_image
+from reticent.config import ImageConfig, load_audit, parse
 from reticent.core import BadInput
 
 TOML = """\
@@ -123,7 +123,7 @@ def test_a_torch_module_is_audited_like_any_other(folder):
         "data": {"training": "training.npz", "held_out": "held_out.npz"},
         "exposure": {"channels": ["scores", "weights"]},
     }
-    config = parse_image(body).written_in(folder / "reticent.toml", {})
+    config = parse(body, ImageConfig).written_in(folder / "reticent.toml", {})
     found, given = image_experiment(config), experiment()
     x = given.held_out.x[:20]
     ours = found.target.answer(found.space.inputs(x)).scores

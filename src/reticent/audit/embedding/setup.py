@@ -44,7 +44,6 @@ def embedding_experiment(
             "are under attack, or stand there twice."
         )
     target, kind, digest = _target(config, kept)
-    declared = audit.declared
     return EmbeddingExperiment(
         target=target,
         owner=config.model.owner,
@@ -63,9 +62,7 @@ def embedding_experiment(
         query_budget=config.adversary.query_budget,
         attacks=tuple(audit.attacks),
         exclude=tuple(audit.exclude),
-        declared=(("all", "all"),)
-        if isinstance(declared, str)
-        else tuple((d.attack, d.policy) for d in declared),
+        declared=audit.family,
         tolerance=audit.tolerance,
         confidence=audit.confidence,
         ppv_declared=audit.ppv_declared,

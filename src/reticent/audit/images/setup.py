@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from reticent.audit.images.experiment import ImageExperiment, Photos
 from reticent.audit.images.judges import usual_panel
+from reticent.audit.images.twins import Recipe
 from reticent.config import ImageConfig
 from reticent.core import BadInput, Channel, Column, Floats, ImageSpace, Ints
 from reticent.data.images import Pictures, read_pictures
@@ -49,7 +51,6 @@ def image_experiment(
     if k > config.data.max_people:
         rng = np.random.default_rng([seed, 6])
         wanted = tuple(sorted(rng.choice(k, config.data.max_people, replace=False).tolist()))
-    declared = config.audit.declared
     return ImageExperiment(
         target=target,
         space=space,
@@ -67,10 +68,9 @@ def image_experiment(
         query_budget=config.adversary.query_budget,
         attacks=tuple(config.audit.attacks),
         exclude=tuple(config.audit.exclude),
-        declared=(("all", "all"),)
-        if isinstance(declared, str)
-        else tuple((d.attack, d.policy) for d in declared),
+        declared=config.audit.family,
         twin_models=config.audit.twin_models,
+        recipe=_recipe(config),
         tolerance=config.audit.tolerance,
         confidence=config.audit.confidence,
         ppv_declared=config.audit.ppv_declared,
@@ -133,6 +133,16 @@ def load_picture_model(
     else:
         target = load_model(path, trust=trust, name=model.title)
     return ChannelsFirst(target) if first else target
+
+
+def _recipe(config: ImageConfig) -> Recipe | None:
+    from reticent.targets.function import load_function
+
+    spec = config.model.recipe
+    if spec is None:
+        return None
+    train: Any = load_function(spec, beside=config.base)
+    return Recipe(train=train, name=spec, answers=config.model.answers)
 
 
 def _read(config: ImageConfig, source: str, shape: Sequence[int] | None) -> Pictures:

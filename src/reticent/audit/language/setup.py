@@ -55,7 +55,6 @@ def text_experiment(
     public = None
     if data.public is not None:
         public = PublicText([text for _, text in read_texts(config.base / data.public, column)])
-    declared = audit.declared
     return TextExperiment(
         target=target,
         owner=config.model.owner,
@@ -74,9 +73,7 @@ def text_experiment(
         token_budget=adversary.token_budget,
         attacks=tuple(audit.attacks),
         exclude=tuple(audit.exclude),
-        declared=(("all", "all"),)
-        if isinstance(declared, str)
-        else tuple((d.attack, d.policy) for d in declared),
+        declared=audit.family,
         tolerance=audit.tolerance,
         confidence=audit.confidence,
         ppv_declared=audit.ppv_declared,
