@@ -56,3 +56,24 @@ def channels_first(x: Floats) -> Floats:
     ((2, 1, 4, 5), (2, 3, 4, 5))
     """
     return x[:, None] if x.ndim == 3 else np.moveaxis(x, -1, 1)
+
+
+def as_taken(target: Target, x: Floats) -> Floats:
+    """Return inputs as the model behind a target takes them, in its own layout.
+
+    Args:
+        target: a model of pictures.
+        x: (n, height, width[, 3]) or (n, size), as `ImageSpace.inputs` gives them.
+    """
+    from reticent.targets.torch import TorchModel
+
+    if isinstance(target, ChannelsFirst):
+        return channels_first(x)
+    if not isinstance(target, TorchModel) or target.images is None or target.layout is None:
+        return x
+    import torch
+
+    from reticent.targets._torch_view import arranged
+
+    given = torch.from_numpy(np.ascontiguousarray(x))
+    return np.ascontiguousarray(arranged(given, target.layout, target.images.shape).numpy())

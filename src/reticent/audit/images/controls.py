@@ -9,11 +9,15 @@ from reticent.audit.controls import CONTROL_CONFIDENCE, PLANTED_CONFIDENCE, nega
 from reticent.audit.images.cell import make
 from reticent.audit.images.door import Setting
 from reticent.audit.images.grade import Bench, pictures_of
-from reticent.audit.images.planted import noise, prototypes, twins
+from reticent.audit.images.planted import noise, prototypes
+from reticent.audit.images.twins import TRAINED, twins
 from reticent.audit.plan import Task
 from reticent.audit.record import Control
 from reticent.core import Bools, Leakage
 from reticent.stats.lineup import agreement
+
+TWINS = "twins without the person"
+STAND_INS = "stand-ins for twins without the person"
 
 Job = tuple[str, Callable[[], list[Control]]]
 
@@ -112,8 +116,9 @@ def twin_control(bench: Bench, attack: Attack, task: Task, rng: np.random.Genera
         bench.panel.k,
         confidence=CONTROL_CONFIDENCE,
     )
+    named = TWINS if hows == {TRAINED} else STAND_INS
     return negative(
-        f"twins without the person ({attack.name}, {task.level})",
+        f"{named} ({attack.name}, {task.level})",
         "Two models, each trained without half of the people, whose classes hold other people's "
         f"photos ({', '.join(sorted(hows))}); whoever was left out may not be recognised.",
         found,

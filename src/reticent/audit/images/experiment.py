@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from reticent.core import (
 )
 from reticent.policy import Policy
 from reticent.targets.base import Target
+
+if TYPE_CHECKING:
+    from reticent.audit.images.twins import Recipe
 
 ANSWERING = Channel.LABEL | Channel.TOP_K | Channel.SCORES
 
@@ -65,6 +69,8 @@ class ImageExperiment:
         exclude: names not to run.
         declared: (attack, policy) pairs of the confirmatory family; "all" matches every name.
         twin_models: whether models are trained without some of the people, as a control.
+        recipe: how the owner trains such a model, for twins; None if only the estimator's own
+            `fit` could.
         tolerance: the effect size that matters, as a difference of proportions.
         confidence: of every interval.
         ppv_declared: share of right pictures from which individuals count as exposed.
@@ -93,6 +99,7 @@ class ImageExperiment:
     exclude: tuple[str, ...] = ()
     declared: tuple[tuple[str, str], ...] = (("all", "all"),)
     twin_models: bool = True
+    recipe: "Recipe | None" = None
     tolerance: float = 0.05
     confidence: float = 0.95
     ppv_declared: float = 0.9

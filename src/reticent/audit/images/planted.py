@@ -1,4 +1,4 @@
-"""Models for controls: one that leaks for certain, one that never learned, and twins."""
+"""Models for controls: one that leaks for certain, and one that never learned."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 
 from reticent.audit.images.door import Setting
 from reticent.audit.images.experiment import ImageExperiment, Photos
-from reticent.core import Answer, Channel, Floats, Inputs, Ints, NotExposed, Population
+from reticent.core import Answer, Channel, Floats, Inputs, NotExposed, Population
 
 SURE = 8.0  # how far a prototype's own logit stands above the mean of the others
 
@@ -83,7 +83,7 @@ def prototypes(experiment: ImageExperiment, photos: Photos, name: str) -> Settin
     weights = means - middle
     scale = SURE / max(float((weights**2).sum(axis=1).mean()), 1e-12)
     target = softmax_of(weights * scale, middle, experiment.target.classes, name)
-    return _setting(experiment, target, flat=True)
+    return setting_of(experiment, target, flat=True)
 
 
 def noise(experiment: ImageExperiment, rng: np.random.Generator) -> Setting:
@@ -93,7 +93,7 @@ def noise(experiment: ImageExperiment, rng: np.random.Generator) -> Setting:
     """
     drawn = _redrawn(experiment, rng)
     if drawn is not None:
-        return _setting(experiment, drawn, flat=experiment.space.flat)
+        return setting_of(experiment, drawn, flat=experiment.space.flat)
     space = replace(experiment.space, flat=True)
     rows = space.inputs(experiment.held_out.x)
     middle = rows.mean(axis=0)
@@ -101,50 +101,11 @@ def noise(experiment: ImageExperiment, rng: np.random.Generator) -> Setting:
     spread = float(((rows - middle) @ weights.T).std())
     weights *= SURE / 2 / max(spread, 1e-12)
     target = softmax_of(weights, middle, experiment.target.classes, "random weights")
-    return _setting(experiment, target, flat=True)
+    return setting_of(experiment, target, flat=True)
 
 
-def twins(experiment: ImageExperiment, rng: np.random.Generator) -> list[tuple[Setting, Ints, str]]:
-    """Return two models, each trained without half of the people, and who was left out.
-
-    A class whose person is left out is trained on half the photos of somebody who stays, so that
-    the model has as many classes. Pictures of it must not look like the person left out.
-
-    The model is trained anew where it is a scikit-learn estimator; else the prototypes of the
-    photos stand in for it.
-    """
-    k = experiment.k
-    order = rng.permutation(k)
-    sides = (order[: k // 2], order[k // 2 :])
-    made = []
-    for out, stay in (sides, sides[::-1]):
-        photos = _without(experiment.training, out, stay)
-        refit = _refit(experiment, photos)
-        if refit is None:
-            setting, how = prototypes(experiment, photos, "twin"), "prototypes stand in for it"
-        else:
-            setting, how = _setting(experiment, refit, flat=experiment.space.flat), "trained anew"
-        made.append((setting, np.sort(out).astype(np.int64), how))
-    return made
-
-
-def _without(photos: Photos, out: Ints, stay: Ints) -> Photos:
-    """Return photos in which those of the people left out are replaced by others'."""
-    x: list[Floats] = []
-    who: list[Ints] = []
-    lenders = np.resize(stay, len(out))
-    lent = {int(person): np.flatnonzero(lenders == person) for person in stay}
-    for person in stay:
-        own, takers = photos.of(int(person)), out[lent[int(person)]]
-        parts = np.array_split(np.arange(len(own)), len(takers) + 1)
-        for name, rows in zip([person, *takers], parts, strict=True):
-            chosen = own[rows] if len(rows) else own[:1]
-            x.append(chosen)
-            who.append(np.full(len(chosen), name, dtype=np.int64))
-    return Photos(x=np.concatenate(x), who=np.concatenate(who))
-
-
-def _setting(experiment: ImageExperiment, target: Any, *, flat: bool) -> Setting:
+def setting_of(experiment: ImageExperiment, target: Any, *, flat: bool) -> Setting:
+    """Return a model in the place of the one under audit, with the same adversary."""
     space = replace(experiment.space, flat=flat)
     public = experiment.public
     return Setting(
@@ -156,7 +117,7 @@ def _setting(experiment: ImageExperiment, target: Any, *, flat: bool) -> Setting
     )
 
 
-def _estimator(experiment: ImageExperiment) -> Any | None:
+def estimator_of(experiment: ImageExperiment) -> Any | None:
     """Return the estimator of scikit-learn under audit; None if it is something else."""
     from sklearn.base import BaseEstimator
 
@@ -164,19 +125,6 @@ def _estimator(experiment: ImageExperiment) -> Any | None:
         return None
     model = experiment.target.weights()
     return model if isinstance(model, BaseEstimator) else None
-
-
-def _refit(experiment: ImageExperiment, photos: Photos) -> Any | None:
-    from sklearn.base import clone
-
-    from reticent.targets.sklearn import SklearnTarget
-
-    model = _estimator(experiment)
-    if model is None:
-        return None
-    values = np.array(experiment.target.classes)
-    again = clone(model).fit(experiment.space.inputs(photos.x), values[photos.who])
-    return SklearnTarget(again, name="twin")
 
 
 def _redrawn(experiment: ImageExperiment, rng: np.random.Generator) -> Any | None:
@@ -195,7 +143,7 @@ def _redrawn(experiment: ImageExperiment, rng: np.random.Generator) -> Any | Non
                 drawn = _like(weights.numpy(), rng)
                 weights.copy_(torch.from_numpy(drawn))
         return replace(experiment.target, module=module, name="random weights")
-    model = _estimator(experiment)
+    model = estimator_of(experiment)
     if model is None:
         return None
     again = copy.deepcopy(model)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from reticent.audit.images.controls import TWINS
 from reticent.audit.images.experiment import ImageExperiment, Photos
 from reticent.audit.images.grade import OUTCOMES, Bench
 from reticent.audit.images.png import png
@@ -103,7 +104,8 @@ def record_of(
         confidence=experiment.confidence,
         ppv_declared=experiment.ppv_declared,
     )
-    cells = [_in_words(cell) for cell in cells]
+    twinned = any(control.name.startswith(TWINS) and control.passed for control in controls)
+    cells = [_in_words(cell if twinned else _no_twin(cell)) for cell in cells]
     listed = sorted(not_run, key=lambda n: (n.kind, n.what))
     whole = overall(
         cells, controls, failed=[n for n in listed if n.kind == "failed"], complete=run.complete
@@ -129,6 +131,17 @@ def record_of(
         run=run,
     )
     return body.model_copy(update={"statement": statement(body)})
+
+
+def _no_twin(cell: Cell) -> Cell:
+    """Lower what rests on single people: no twin has shown that it comes from their photos."""
+    if cell.tier != "E2":
+        return cell
+    why = (
+        f"{cell.why} Counted for the group alone: no twin, trained without the person, has shown "
+        "that the pictures come from their photos (give model.recipe)."
+    )
+    return cell.model_copy(update={"tier": "E1", "why": why})
 
 
 def _in_words(cell: Cell) -> Cell:
