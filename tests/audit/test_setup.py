@@ -14,7 +14,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from targets.endpoint import served
 
 from reticent.audit.run import run_audit
-from reticent.audit.setup import from_config, from_objects, under_test
+from reticent.audit.setup import from_config, from_objects
+from reticent.audit.under_test import under_test
 from reticent.config import load
 from reticent.core import Answer, BadInput, Channel, UntrustedFile, canonical_rows
 from reticent.defences.hard_label import HardLabel

@@ -4,16 +4,14 @@ The standards are data (`mappings/*.toml`: id, edition, source, date checked). A
 executed cell has no evidence, and says so.
 """
 
-import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
 from reticent.audit.record import Cell, Record
 from reticent.report.ranking import severity
+from reticent.report.standards import Standard, read_standards
 
 Status = Literal["executed", "inconclusive", "not run"]
 
@@ -42,31 +40,6 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Standard:
-    """One edition of one standard.
-
-    Attributes:
-        id: short name.
-        name: full name.
-        edition: which edition the rows are of.
-        source: where to read it.
-        checked: when the rows were last held against it.
-        basis: what they were held against.
-        rows: its entries.
-        note: what holds for all of them.
-    """
-
-    id: str
-    name: str
-    edition: str
-    source: str
-    checked: date
-    basis: str
-    rows: tuple[Row, ...]
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """What a record holds for one entry.
 
@@ -90,32 +63,22 @@ class Evidence:
 
 
 @cache
-def standards() -> tuple[Standard, ...]:
+def standards() -> tuple[Standard[Row], ...]:
     """Return every mapping table, in the order of their file names."""
-    folder = files("reticent.report") / "mappings"
-    tables = sorted(folder.iterdir(), key=lambda file: file.name)
-    return tuple(
-        _standard(tomllib.loads(file.read_text("utf-8")))
-        for file in tables
-        if file.name.endswith(".toml")
+    return read_standards("reticent.report", _row)
+
+
+def _row(table: Mapping[str, Any]) -> Row:
+    return Row(
+        table["id"],
+        table["title"],
+        tuple(table["families"]),
+        tuple(table.get("accesses", ())),
+        table.get("note", ""),
     )
 
 
-def _standard(table: dict[str, Any]) -> Standard:
-    rows = tuple(
-        Row(
-            row["id"],
-            row["title"],
-            tuple(row["families"]),
-            tuple(row.get("accesses", ())),
-            row.get("note", ""),
-        )
-        for row in table["rows"]
-    )
-    return Standard(**(table | {"rows": rows}))
-
-
-def evidence(record: Record, standard: Standard) -> tuple[Evidence, ...]:
+def evidence(record: Record, standard: Standard[Row]) -> tuple[Evidence, ...]:
     """Return what a record holds for each entry of a standard."""
     return tuple(_evidence(record.cells, row) for row in standard.rows)
 
@@ -128,7 +91,7 @@ def _evidence(cells: Sequence[Cell], row: Row) -> Evidence:
     return Evidence(row, "inconclusive" if ran else "not run", tuple(ran))
 
 
-def rows_of(cell: Cell) -> list[tuple[Standard, Row]]:
+def rows_of(cell: Cell) -> list[tuple[Standard[Row], Row]]:
     """Return every entry that a cell bears on."""
     return [
         (standard, row) for standard in standards() for row in standard.rows if row.covers(cell)

@@ -24,8 +24,9 @@ from urllib.parse import quote
 
 from reticent.audit.record import Cell, Record
 from reticent.report import format as fmt, words
-from reticent.report.evidence import Standard, rows_of, standards
+from reticent.report.evidence import Row, rows_of, standards
 from reticent.report.ranking import severity
+from reticent.report.standards import Entry, Standard
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -78,7 +79,7 @@ def _run(record: Record, lines: Mapping[str, int]) -> dict[str, Any]:
         },
         "invocations": [_invocation(record)],
         "results": [_result(record, cell, rules, lines) for cell in findings],
-        "taxonomies": [_taxonomy(standard) for standard in standards()],
+        "taxonomies": [taxonomy(standard) for standard in standards()],
         "properties": {
             "recordDigest": record.digest,
             "seed": record.seed,
@@ -98,7 +99,7 @@ def say(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def _numbered() -> Iterable[tuple[int, Standard]]:
+def _numbered() -> Iterable[tuple[int, Standard[Row]]]:
     return enumerate(standards())
 
 
@@ -145,7 +146,8 @@ def _rule(name: str, cells: Iterable[Cell]) -> dict[str, Any]:
     }
 
 
-def _taxonomy(standard: Standard) -> dict[str, Any]:
+def taxonomy(standard: Standard[Entry]) -> dict[str, Any]:
+    """Return a standard as SARIF's `toolComponent`."""
     return {
         "name": standard.id,
         "fullName": standard.name,

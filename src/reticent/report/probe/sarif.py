@@ -16,7 +16,7 @@ from typing import Any
 from reticent.audit.probe_record import ProbeCheck, ProbeRecord, Severity
 from reticent.report import format as fmt
 from reticent.report.probe import standards, summary
-from reticent.report.sarif import SCHEMA, fingerprint, location_of, say, utc
+from reticent.report.sarif import SCHEMA, fingerprint, location_of, say, taxonomy, utc
 
 _LEVELS: dict[Severity, tuple[str, str]] = {
     "high": ("error", "8.0"),
@@ -67,7 +67,7 @@ def _run(record: ProbeRecord) -> dict[str, Any]:
             for check in summary.in_order(record.checks)
             if check.outcome == "found"
         ],
-        "taxonomies": [_taxonomy(standard) for standard in standards.standards()],
+        "taxonomies": [taxonomy(standard) for standard in standards.standards()],
         "properties": {
             "recordDigest": record.digest,
             "verdict": record.verdict,
@@ -97,21 +97,6 @@ def _rule(check: ProbeCheck) -> dict[str, Any]:
             for standard, row in standards.rows_of(check.id)
         ],
         "properties": {"security-severity": band, "tags": ["security", "privacy"]},
-    }
-
-
-def _taxonomy(standard: standards.Standard) -> dict[str, Any]:
-    return {
-        "name": standard.id,
-        "fullName": standard.name,
-        "version": standard.edition,
-        "informationUri": standard.source,
-        "shortDescription": {"text": f"{standard.name}, {standard.edition}"},
-        "isComprehensive": False,
-        "taxa": [
-            {"id": row.id, "name": row.title, "shortDescription": {"text": row.title}}
-            for row in standard.rows
-        ],
     }
 
 

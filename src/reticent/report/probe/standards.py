@@ -1,13 +1,11 @@
 """Which entry of which standard a check bears on: data, in `mappings/*.toml`."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
-from importlib.resources import files
 
 from reticent.audit.probe_record import ProbeCheck, ProbeRecord
+from reticent.report.standards import Standard, read_standards
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,51 +16,24 @@ class Row:
         id: as the standard numbers it.
         title: as the standard calls it.
         checks: ids of the checks that bear on it.
+        note: how we read it, where that is not plain.
     """
 
     id: str
     title: str
     checks: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Standard:
-    """One edition of one standard.
-
-    Attributes:
-        id: short name.
-        name: full name.
-        edition: which edition the rows are of.
-        source: where to read it.
-        checked: when the rows were last held against it.
-        basis: what they were held against.
-        rows: its entries.
-    """
-
-    id: str
-    name: str
-    edition: str
-    source: str
-    checked: date
-    basis: str
-    rows: tuple[Row, ...]
+    note: str = ""
 
 
 @cache
-def standards() -> tuple[Standard, ...]:
+def standards() -> tuple[Standard[Row], ...]:
     """Return every mapping table, in the order of their file names."""
-    folder = files("reticent.report.probe") / "mappings"
-    tables = sorted(folder.iterdir(), key=lambda file: file.name)
-    found = []
-    for file in tables:
-        if file.name.endswith(".toml"):
-            table = tomllib.loads(file.read_text("utf-8"))
-            rows = tuple(Row(r["id"], r["title"], tuple(r["checks"])) for r in table["rows"])
-            found.append(Standard(**(table | {"rows": rows})))
-    return tuple(found)
+    return read_standards(
+        "reticent.report.probe", lambda row: Row(row["id"], row["title"], tuple(row["checks"]))
+    )
 
 
-def rows_of(check: str) -> list[tuple[Standard, Row]]:
+def rows_of(check: str) -> list[tuple[Standard[Row], Row]]:
     """Return every entry that a check bears on."""
     return [(s, row) for s in standards() for row in s.rows if check in row.checks]
 
