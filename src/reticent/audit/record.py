@@ -102,12 +102,15 @@ class Control(_Part):
     why: str
 
 
+NotRunKind = Literal["not exposed", "not enough knowledge", "budget", "failed", "not chosen"]
+
+
 class NotRun(_Part):
     """Something that was not measured, and why."""
 
     what: str
     why: str
-    kind: Literal["not exposed", "not enough knowledge", "budget", "failed", "not chosen"]
+    kind: NotRunKind
 
 
 class Person(_Part):

@@ -1,16 +1,15 @@
 """Run an audit from plan to record."""
 
 import os
-import platform
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from reticent.attacks import Attack, attack_types
 from reticent.audit import workers
 from reticent.audit.artefact_control import artefact_controls
+from reticent.audit.assembly import Known, record_of
 from reticent.audit.bench import Bench, rng_for, run_all
 from reticent.audit.chain import chains
 from reticent.audit.controls import (
@@ -24,19 +23,10 @@ from reticent.audit.people import most_exposed
 from reticent.audit.pieces import Piece
 from reticent.audit.plan import Plan, Task, draw_up
 from reticent.audit.prepare import prepare
-from reticent.audit.record import (
-    Control,
-    DataEntry,
-    ModelEntry,
-    NotRun,
-    PolicyEntry,
-    Record,
-    RunEntry,
-)
-from reticent.audit.save import save, sealed
-from reticent.audit.store import Store, key_of
-from reticent.audit.summary import data_entry, model_entry, policy_entries, statement
-from reticent.audit.verdict import decide, overall
+from reticent.audit.record import Cell, Control, NotRun, Record
+from reticent.audit.so_far import SoFar, carry_out, open_store, watch
+from reticent.audit.store import Store
+from reticent.audit.summary import data_entry, model_entry, policy_entries
 from reticent.core import (
     TABULAR,
     AttributeClaim,
@@ -55,25 +45,6 @@ CONTROL_ATTRIBUTE = ("map", "csmia", "calibrated", "lomia")
 def default_shelf() -> dict[str, Attack]:
     """Return every attack on tables on the shelf, with its default settings."""
     return {n: kind() for n, kind in attack_types().items() if kind.family in TABULAR}
-
-
-@dataclass(slots=True)
-class _Progressed:
-    """What has been measured so far; survives an interruption."""
-
-    pieces: dict[str, Piece] = field(default_factory=dict)
-    controls: list[Control] = field(default_factory=list)
-    not_run: list[NotRun] = field(default_factory=list)
-    reused: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is said of the model, the data and the policies before anything is measured."""
-
-    model: ModelEntry
-    data: DataEntry
-    policies: list[PolicyEntry]
 
 
 def run_audit(
@@ -105,7 +76,7 @@ def run_audit(
     Raises: BadInput, BadAnswer and the like; KeyboardInterrupt. What was measured before is in
         `out/record.json` then, marked incomplete, and `resume=True` goes on from there.
     """
-    started, clock, cpu = now(), time.perf_counter(), _cpu_s()
+    timed = watch(now, _cpu_s)
     from threadpoolctl import threadpool_limits
 
     if jobs > 1:
@@ -113,11 +84,8 @@ def run_audit(
     check_people(experiment)
     shelf = default_shelf() if shelf is None else shelf
     plan = draw_up(experiment, shelf, only=only)
-    store = Store(None if out is None else out / "work")
-    if out is not None and not resume:
-        _forget(store)
-    so_far = _Progressed(not_run=list(plan.not_run))
-    complete = False
+    store = open_store(out, resume=resume)
+    so_far = SoFar(not_run=list(plan.not_run))
     # Asked first: a model that does not work shows at once, and one that breaks down later
     # cannot keep what was measured before from being written.
     known = Known(
@@ -126,41 +94,22 @@ def run_audit(
         policies=policy_entries(experiment),
     )
 
-    def record() -> Record:
-        return _record(
-            experiment,
-            plan,
-            so_far,
-            known,
-            include_records=include_records,
-            run=RunEntry(
-                started_at=started.isoformat(),
-                finished_at=now().isoformat(),
-                complete=complete,
-                reticent_version=_version(),
-                python_version=platform.python_version(),
-                cpu_s=round(_cpu_s() - cpu, 3),
-                wall_s=round(time.perf_counter() - clock, 3),
-                cpu_s_by_cell={
-                    name: round(piece.measured.cpu_s, 4) for name, piece in so_far.pieces.items()
-                },
-                reused=so_far.reused,
-            ),
-        )
-
-    try:
+    def measure() -> None:
         # Work is shared out over processes; threads inside them only get in each other's way.
         with threadpool_limits(limits=1):
             _measure(experiment, plan, shelf, so_far, store=store, jobs=jobs, listen=listen)
-        complete = True
-    except BaseException:
-        if out is not None and so_far.pieces:
-            save(record(), out / "record.json")
-        raise
-    result = sealed(record())
-    if out is not None:
-        save(result, out / "record.json")
-    return result
+
+    def beside(pieces: Mapping[str, Piece], cells: list[Cell]) -> dict[str, Any]:
+        people, records = most_exposed(experiment, pieces, cells, include=include_records)
+        return {"people": people, "records": records, "chains": chains(experiment, pieces)}
+
+    return carry_out(
+        measure,
+        lambda run: record_of(experiment, plan, so_far, known, run=run, beside=beside),
+        so_far,
+        watch=timed,
+        out=out,
+    )
 
 
 def _cpu_s() -> float:
@@ -168,25 +117,11 @@ def _cpu_s() -> float:
     return sum(os.times()[:4]) + workers.cpu_s()
 
 
-def _forget(store: Store) -> None:
-    """Drop the pieces of an earlier run, so that nothing is taken over unasked."""
-    if store.folder is not None and store.folder.is_dir():
-        for path in store.folder.iterdir():
-            if path.suffix in (".json", ".npz", ".skops"):
-                path.unlink()
-
-
-def _version() -> str:
-    import reticent
-
-    return reticent.__version__
-
-
 def _measure(
     experiment: Experiment,
     plan: Plan,
     shelf: Mapping[str, Attack],
-    so_far: _Progressed,
+    so_far: SoFar,
     *,
     store: Store,
     jobs: int,
@@ -207,9 +142,7 @@ def _measure(
     _control(bench, plan, so_far, listen)
 
 
-def _work_through(
-    bench: Bench, plan: Plan, so_far: _Progressed, *, jobs: int, listen: Listener
-) -> None:
+def _work_through(bench: Bench, plan: Plan, so_far: SoFar, *, jobs: int, listen: Listener) -> None:
     for i, done in enumerate(run_all(bench, plan.tasks, jobs=jobs)):
         if done.piece is not None:
             so_far.pieces[done.task.id] = done.piece
@@ -227,7 +160,7 @@ def _work_through(
         )
 
 
-def _control(bench: Bench, plan: Plan, so_far: _Progressed, listen: Listener) -> None:
+def _control(bench: Bench, plan: Plan, so_far: SoFar, listen: Listener) -> None:
     prepared, shelf = bench.prepared, bench.shelf
     experiment = prepared.experiment
     # An attack that could not be run cannot stand for its family; a budget binds the audit alone.
@@ -313,49 +246,3 @@ def _first(tasks: Sequence[Task], family: Family, order: Sequence[str]) -> Task 
         key=lambda t: (level[t.level], rank.get(t.attack, len(rank)), seen[t.seen], t.id),
         default=None,
     )
-
-
-def _record(
-    experiment: Experiment,
-    plan: Plan,
-    so_far: _Progressed,
-    known: Known,
-    *,
-    include_records: bool,
-    run: RunEntry,
-) -> Record:
-    pieces = {t.id: so_far.pieces[t.id] for t in plan.tasks if t.id in so_far.pieces}
-    not_run = sorted(so_far.not_run, key=lambda n: (n.kind, n.what))
-    cells = decide(
-        [piece.measured for piece in pieces.values()],
-        planned=plan.tasks,
-        confidence=experiment.confidence,
-        ppv_declared=experiment.ppv_declared,
-    )
-    whole = overall(
-        cells, so_far.controls, failed=[n for n in not_run if n.kind == "failed"],
-        complete=run.complete,
-    )  # fmt: skip
-    exposed, values = most_exposed(experiment, pieces, cells, include=include_records)
-    body = Record(
-        config_digest=experiment.config_digest or key_of(experiment=experiment.digest),
-        config_path=experiment.config_path,
-        seed=experiment.seed,
-        confidence=experiment.confidence,
-        tolerance=experiment.tolerance,
-        model=known.model,
-        data=known.data,
-        policies=known.policies,
-        cells=cells,
-        controls=so_far.controls,
-        not_run=not_run,
-        people=exposed,
-        chains=chains(experiment, pieces),
-        tier=whole.tier,
-        verdict=whole.verdict,
-        exit_code=whole.exit_code,
-        statement="",
-        records=values,
-        run=run,
-    )
-    return body.model_copy(update={"statement": statement(body)})

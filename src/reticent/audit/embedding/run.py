@@ -1,9 +1,8 @@
 """Run an audit of vectors, from plan to record."""
 
-import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from zlib import crc32
@@ -13,26 +12,22 @@ import numpy as np
 from reticent.access import Access
 from reticent.attacks import Attack, attack_types
 from reticent.attacks.embedding.nearest import NearestText
+from reticent.audit.assembly import record_of
 from reticent.audit.embedding.controls import ROLLED, ROLLED_RIVAL, controls, rolled
 from reticent.audit.embedding.experiment import EmbeddingExperiment, check_experiment
 from reticent.audit.embedding.grade import grade_texts, prior_text, tokens
-from reticent.audit.embedding.record import Known, known_of, measured_of, record_of
-from reticent.audit.pieces import Piece, find, keep, piece_key
+from reticent.audit.embedding.record import known_of, measured_of
+from reticent.audit.pieces import Piece
 from reticent.audit.plan import Plan, Task
-from reticent.audit.record import Control, NotRun, Record, RunEntry
-from reticent.audit.save import save, sealed
+from reticent.audit.record import NotRun, Record
+from reticent.audit.so_far import SoFar, carry_out, open_store, watch
 from reticent.audit.store import Store
 from reticent.core import (
     Answer,
-    BadAnswer,
     BadInput,
-    BudgetSpent,
     Candidates,
     Channel,
     Family,
-    NotEnoughKnowledge,
-    NotExposed,
-    ReticentError,
     Seen,
     TextReconstructionClaim,
     as_texts,
@@ -51,16 +46,6 @@ def embedding_shelf() -> dict[str, Attack]:
     return {
         name: kind() for name, kind in attack_types().items() if kind.family is Family.EMBEDDING
     }
-
-
-@dataclass(slots=True)
-class _Progressed:
-    """What has been measured so far; survives an interruption."""
-
-    pieces: dict[str, Piece] = field(default_factory=dict)
-    controls: list[Control] = field(default_factory=list)
-    not_run: list[NotRun] = field(default_factory=list)
-    reused: int = 0
 
 
 def run_embedding_audit(
@@ -88,53 +73,23 @@ def run_embedding_audit(
     Raises: BadInput, BadAnswer and the like; KeyboardInterrupt. What was measured before is in
         `out/record.json` then, marked incomplete, and `resume=True` goes on from there.
     """
-    started, clock, cpu = now(), time.perf_counter(), time.process_time()
+    timed = watch(now)
     check_experiment(experiment)
     # Every policy and attack asks much the same texts; the model answers each once.
     experiment = replace(experiment, target=KeptVectors(experiment.target))
     shelf = embedding_shelf() if shelf is None else shelf
     plan = draw_up(experiment, shelf, only=only)
-    store = Store(None if out is None else out / "work")
-    if out is not None and not resume:
-        _forget(store)
-    so_far = _Progressed(not_run=list(plan.not_run))
-    complete = False
+    store = open_store(out, resume=resume)
+    so_far = SoFar(not_run=list(plan.not_run))
     known = known_of(experiment)  # a model that does not work shows at once
 
-    def record() -> Record:
-        return record_of(
-            experiment,
-            plan,
-            so_far.pieces,
-            so_far.controls,
-            so_far.not_run,
-            known,
-            run=RunEntry(
-                started_at=started.isoformat(),
-                finished_at=now().isoformat(),
-                complete=complete,
-                reticent_version=_version(),
-                python_version=platform.python_version(),
-                cpu_s=round(time.process_time() - cpu, 3),
-                wall_s=round(time.perf_counter() - clock, 3),
-                cpu_s_by_cell={
-                    name: round(piece.measured.cpu_s, 4) for name, piece in so_far.pieces.items()
-                },
-                reused=so_far.reused,
-            ),
-        )
-
-    try:
-        _measure(experiment, plan, shelf, so_far, known, store=store, listen=listen)
-        complete = True
-    except BaseException:
-        if out is not None and so_far.pieces:
-            save(record(), out / "record.json")
-        raise
-    result = sealed(record())
-    if out is not None:
-        save(result, out / "record.json")
-    return result
+    return carry_out(
+        lambda: _measure(experiment, plan, shelf, so_far, store=store, listen=listen),
+        lambda run: record_of(experiment, plan, so_far, known, run=run),
+        so_far,
+        watch=timed,
+        out=out,
+    )
 
 
 def draw_up(
@@ -188,31 +143,27 @@ def _measure(
     experiment: EmbeddingExperiment,
     plan: Plan,
     shelf: Mapping[str, Attack],
-    so_far: _Progressed,
-    known: Known,
+    so_far: SoFar,
     *,
     store: Store,
     listen: Listener,
 ) -> None:
-    digest = experiment.digest
     rivals: dict[str, dict[str, tuple[str, ...]]] = {}
-    for i, task in enumerate(plan.tasks):
-        attack = shelf[task.attack]
-        key = piece_key(digest, attack, task, experiment.policies[task.policy].digest)
-        piece = find(store, key)
-        if piece is None:
-            if task.policy not in rivals:
-                rivals[task.policy] = _rivals(experiment, task.policy)
-            piece = _work(experiment, attack, task, rivals[task.policy], so_far)
-            if piece is not None:
-                keep(store, key, piece)
-        if piece is not None:
-            so_far.pieces[task.id] = piece
-            so_far.reused += piece.reused
-        reused = piece is not None and piece.reused
-        listen(
-            Progress(stage="cells", done=i + 1, total=len(plan.tasks), what=task.id, reused=reused)
-        )
+
+    def work(task: Task) -> Piece | None:
+        if task.policy not in rivals:
+            rivals[task.policy] = _rivals(experiment, task.policy)
+        return _work(experiment, shelf[task.attack], task, rivals[task.policy], so_far)
+
+    so_far.work_through(
+        plan.tasks,
+        work,
+        digest=experiment.digest,
+        shelf=shelf,
+        policies=experiment.policies,
+        store=store,
+        listen=listen,
+    )
     so_far.controls += controls(experiment, so_far.pieces)
     listen(Progress(stage="controls", done=1, total=1, what="vectors"))
 
@@ -222,7 +173,7 @@ def _work(
     attack: Attack,
     task: Task,
     rivals: Mapping[str, tuple[str, ...]],
-    so_far: _Progressed,
+    so_far: SoFar,
 ) -> Piece | None:
     """Run one task; an attack that cannot or does not work is written down, not dropped."""
     cpu = time.process_time()
@@ -233,29 +184,13 @@ def _work(
         if task.level == ENDPOINT
         else door(experiment, Policy(), None)
     )
-    try:
+    claim = None
+    with so_far.attempt(task.id):
         claim = attack.run(access, stolen(experiment, task.policy), experiment.knowledge, rng)
-    except NotExposed as error:
-        so_far.not_run.append(NotRun(what=task.id, why=str(error), kind="not exposed"))
-        return None
-    except NotEnoughKnowledge as error:
-        so_far.not_run.append(NotRun(what=task.id, why=str(error), kind="not enough knowledge"))
-        return None
-    except BudgetSpent as error:
-        so_far.not_run.append(NotRun(what=task.id, why=str(error), kind="budget"))
-        return None
-    except BadAnswer:
-        raise  # the model itself does not work: nothing after this can be trusted
-    except ReticentError as error:
-        so_far.not_run.append(NotRun(what=task.id, why=str(error), kind="failed"))
-        return None
-    except Exception as error:  # a plug-in's fault must not cost what was measured before
-        why = f"{type(error).__name__}: {error}"
-        so_far.not_run.append(NotRun(what=task.id, why=why, kind="failed"))
+    if claim is None:
         return None
     if not isinstance(claim, TextReconstructionClaim) or len(claim.texts) != len(experiment.texts):
-        why = f"{attack.name} claims no text for each vector."
-        so_far.not_run.append(NotRun(what=task.id, why=why, kind="failed"))
+        so_far.missed(task.id, f"{attack.name} claims no text for each vector.", "failed")
         return None
     wanted = experiment.wanted
     graded = grade_texts(
@@ -334,17 +269,3 @@ def _rivals(experiment: EmbeddingExperiment, policy: str) -> dict[str, tuple[str
 def _rng(experiment: EmbeddingExperiment, what: str) -> np.random.Generator:
     """Return a generator of its own for each task, so that no task depends on its neighbours."""
     return np.random.default_rng([experiment.seed, 6, crc32(what.encode())])
-
-
-def _forget(store: Store) -> None:
-    """Drop the pieces of an earlier run, so that nothing is taken over unasked."""
-    if store.folder is not None and store.folder.is_dir():
-        for path in store.folder.iterdir():
-            if path.suffix in (".json", ".npz"):
-                path.unlink()
-
-
-def _version() -> str:
-    import reticent
-
-    return reticent.__version__

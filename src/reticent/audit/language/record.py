@@ -1,37 +1,21 @@
 """Put an audit of a language model into the same record as every other audit."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from reticent.attacks.language import TextAttack, settings_of
+from reticent.audit.assembly import Known
 from reticent.audit.grade.base import Graded
 from reticent.audit.language.experiment import TextExperiment
-from reticent.audit.pieces import Measured, Piece, plain
-from reticent.audit.plan import Plan, Task
+from reticent.audit.pieces import Measured, plain
+from reticent.audit.plan import Task
 from reticent.audit.record import (
     Cell,
-    Control,
     DataEntry,
     ModelEntry,
-    NotRun,
     PolicyEntry,
-    Record,
-    RunEntry,
 )
 from reticent.audit.show import figure_of, figure_or_none
-from reticent.audit.store import key_of
-from reticent.audit.summary import statement
-from reticent.audit.verdict import decide, overall
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is said of the model, the data and the policies before anything is measured."""
-
-    model: ModelEntry
-    data: DataEntry
-    policies: list[PolicyEntry]
 
 
 def known_of(experiment: TextExperiment) -> Known:
@@ -114,46 +98,3 @@ def measured_of(
         reach=graded.reach,
         cpu_s=cpu_s,
     )
-
-
-def record_of(
-    experiment: TextExperiment,
-    plan: Plan,
-    pieces: Mapping[str, Piece],
-    controls: Sequence[Control],
-    not_run: Sequence[NotRun],
-    known: Known,
-    *,
-    run: RunEntry,
-) -> Record:
-    """Return the record of what has been measured so far."""
-    done = {t.id: pieces[t.id] for t in plan.tasks if t.id in pieces}
-    cells = decide(
-        [piece.measured for piece in done.values()],
-        planned=plan.tasks,
-        confidence=experiment.confidence,
-        ppv_declared=experiment.ppv_declared,
-    )
-    listed = sorted(not_run, key=lambda n: (n.kind, n.what))
-    whole = overall(
-        cells, controls, failed=[n for n in listed if n.kind == "failed"], complete=run.complete
-    )
-    body = Record(
-        config_digest=experiment.config_digest or key_of(experiment=experiment.digest),
-        config_path=experiment.config_path,
-        seed=experiment.seed,
-        confidence=experiment.confidence,
-        tolerance=experiment.tolerance,
-        model=known.model,
-        data=known.data,
-        policies=known.policies,
-        cells=cells,
-        controls=list(controls),
-        not_run=listed,
-        tier=whole.tier,
-        verdict=whole.verdict,
-        exit_code=whole.exit_code,
-        statement="",
-        run=run,
-    )
-    return body.model_copy(update={"statement": statement(body)})

@@ -1,9 +1,7 @@
 """Run an audit of a language model, from plan to record."""
 
-import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from zlib import crc32
 import numpy as np
 
 from reticent.attacks.language import TextAttack, text_attack_types
+from reticent.audit.assembly import record_of
 from reticent.audit.grade.base import Graded
 from reticent.audit.language.controls import NULL_HITS, NULL_SCORES, controls
 from reticent.audit.language.experiment import (
@@ -20,22 +19,17 @@ from reticent.audit.language.experiment import (
     check_experiment,
 )
 from reticent.audit.language.grade import MEMBER, grade_passages, grade_written
-from reticent.audit.language.record import known_of, measured_of, record_of
-from reticent.audit.pieces import Piece, find, keep, piece_key
+from reticent.audit.language.record import known_of, measured_of
+from reticent.audit.pieces import Piece
 from reticent.audit.plan import Plan, Task
-from reticent.audit.record import Control, NotRun, Record, RunEntry
-from reticent.audit.save import save, sealed
+from reticent.audit.record import NotRun, Record
+from reticent.audit.so_far import SoFar, carry_out, open_store, watch
 from reticent.audit.store import Store
 from reticent.core import (
-    BadAnswer,
     BadInput,
-    BudgetSpent,
     Channel,
     Column,
     Family,
-    NotEnoughKnowledge,
-    NotExposed,
-    ReticentError,
     Seen,
 )
 from reticent.core.events import Listener, Progress, silent
@@ -45,16 +39,6 @@ LEVELS = {
     "logprobs": Channel.TOKENS | Channel.LOGPROBS,
     "tokens": Channel.TOKENS,
 }
-
-
-@dataclass(slots=True)
-class _Progressed:
-    """What has been measured so far; survives an interruption."""
-
-    pieces: dict[str, Piece] = field(default_factory=dict)
-    controls: list[Control] = field(default_factory=list)
-    not_run: list[NotRun] = field(default_factory=list)
-    reused: int = 0
 
 
 def run_text_audit(
@@ -82,51 +66,21 @@ def run_text_audit(
     Raises: BadInput, BadAnswer and the like; KeyboardInterrupt. What was measured before is in
         `out/record.json` then, marked incomplete, and `resume=True` goes on from there.
     """
-    started, clock, cpu = now(), time.perf_counter(), time.process_time()
+    timed = watch(now)
     check_experiment(experiment)
     shelf = text_shelf(experiment) if shelf is None else shelf
     plan = draw_up(experiment, shelf, only=only)
-    store = Store(None if out is None else out / "work")
-    if out is not None and not resume:
-        _forget(store)
-    so_far = _Progressed(not_run=list(plan.not_run))
-    complete = False
+    store = open_store(out, resume=resume)
+    so_far = SoFar(not_run=list(plan.not_run))
     known = known_of(experiment)
 
-    def record() -> Record:
-        return record_of(
-            experiment,
-            plan,
-            so_far.pieces,
-            so_far.controls,
-            so_far.not_run,
-            known,
-            run=RunEntry(
-                started_at=started.isoformat(),
-                finished_at=now().isoformat(),
-                complete=complete,
-                reticent_version=_version(),
-                python_version=platform.python_version(),
-                cpu_s=round(time.process_time() - cpu, 3),
-                wall_s=round(time.perf_counter() - clock, 3),
-                cpu_s_by_cell={
-                    name: round(piece.measured.cpu_s, 4) for name, piece in so_far.pieces.items()
-                },
-                reused=so_far.reused,
-            ),
-        )
-
-    try:
-        _measure(experiment, plan, shelf, so_far, store=store, listen=listen)
-        complete = True
-    except BaseException:
-        if out is not None and so_far.pieces:
-            save(record(), out / "record.json")
-        raise
-    result = sealed(record())
-    if out is not None:
-        save(result, out / "record.json")
-    return result
+    return carry_out(
+        lambda: _measure(experiment, plan, shelf, so_far, store=store, listen=listen),
+        lambda run: record_of(experiment, plan, so_far, known, run=run),
+        so_far,
+        watch=timed,
+        out=out,
+    )
 
 
 def text_shelf(experiment: TextExperiment) -> dict[str, TextAttack]:
@@ -193,28 +147,26 @@ def _measure(
     experiment: TextExperiment,
     plan: Plan,
     shelf: Mapping[str, TextAttack],
-    so_far: _Progressed,
+    so_far: SoFar,
     *,
     store: Store,
     listen: Listener,
 ) -> None:
-    digest = experiment.digest
     under = {True: experiment.passages(), False: experiment.documents()}
-    for i, task in enumerate(plan.tasks):
-        attack: Any = shelf[task.attack]
-        key = piece_key(digest, attack, task, experiment.policies[task.policy].digest)
-        piece = find(store, key)
-        if piece is None:
-            piece = _work(experiment, attack, task, under[attack.prompted], so_far)
-            if piece is not None:
-                keep(store, key, piece)
-        if piece is not None:
-            so_far.pieces[task.id] = piece
-            so_far.reused += piece.reused
-        reused = piece is not None and piece.reused
-        listen(
-            Progress(stage="cells", done=i + 1, total=len(plan.tasks), what=task.id, reused=reused)
-        )
+
+    def work(task: Task) -> Piece | None:
+        attack = shelf[task.attack]
+        return _work(experiment, attack, task, under[attack.prompted], so_far)
+
+    so_far.work_through(
+        plan.tasks,
+        work,
+        digest=experiment.digest,
+        shelf=shelf,
+        policies=experiment.policies,
+        store=store,
+        listen=listen,
+    )
     so_far.controls += controls(experiment, so_far.pieces)
     listen(Progress(stage="controls", done=1, total=1, what="texts"))
 
@@ -224,45 +176,29 @@ def _work(
     attack: TextAttack,
     task: Task,
     under: tuple[list[Passage], Column],
-    so_far: _Progressed,
+    so_far: SoFar,
 ) -> Piece | None:
     """Run one task; an attack that cannot or does not work is written down, not dropped."""
     cpu = time.process_time()
     access = experiment.door(task.policy)
     passages, group = under
 
-    def missed(error: object, kind: Any) -> None:
-        so_far.not_run.append(NotRun(what=task.id, why=str(error), kind=kind))
-
     few = min(int((group == MEMBER).sum()), int((group != MEMBER).sum()))
     if few < LEAST_PASSAGES:
-        missed(
+        so_far.missed(
+            task.id,
             f"{few} documents are on one side; at least {LEAST_PASSAGES} are needed to tell the "
             "sides apart.",
             "not enough knowledge",
         )
         return None
-    try:
+    claim = None
+    with so_far.attempt(task.id):
         claim = attack.run(access, passages, experiment.knowledge, _rng(experiment, task.id))
-    except NotExposed as error:
-        missed(error, "not exposed")
-        return None
-    except NotEnoughKnowledge as error:
-        missed(error, "not enough knowledge")
-        return None
-    except BudgetSpent as error:
-        missed(error, "budget")
-        return None
-    except BadAnswer:
-        raise  # the model itself does not work: nothing after this can be trusted
-    except ReticentError as error:
-        missed(error, "failed")
-        return None
-    except Exception as error:  # a plug-in's fault must not cost what was measured before
-        missed(f"{type(error).__name__}: {error}", "failed")
+    if claim is None:
         return None
     if claim.written is None and len(claim.scores) != len(passages):
-        missed(f"{attack.name} claims no score for each passage.", "failed")
+        so_far.missed(task.id, f"{attack.name} claims no score for each passage.", "failed")
         return None
     graded, nulls = _graded(experiment, claim, group)
     measured = measured_of(
@@ -328,17 +264,3 @@ def _as_much(documents: Sequence[Passage], size: int) -> list[Any]:
 def _rng(experiment: TextExperiment, what: str) -> np.random.Generator:
     """Return a generator of its own for each task, so that no task depends on its neighbours."""
     return np.random.default_rng([experiment.seed, 12, crc32(what.encode())])
-
-
-def _forget(store: Store) -> None:
-    """Drop the pieces of an earlier run, so that nothing is taken over unasked."""
-    if store.folder is not None and store.folder.is_dir():
-        for path in store.folder.iterdir():
-            if path.suffix in (".json", ".npz"):
-                path.unlink()
-
-
-def _version() -> str:
-    import reticent
-
-    return reticent.__version__
