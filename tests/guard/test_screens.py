@@ -101,9 +101,6 @@ def whole(i, text, chat, question):
     if not chat:
         return {**choice, "text": text}
     message = {"role": "assistant", "content": text}
-    if text.startswith("TOOL"):
-        call = {"name": "mail", "arguments": json.dumps({"body": PRIVATE})}
-        message["tool_calls"] = [{"id": "c", "type": "function", "function": call}]
     logprobs = scored(text) if question.get("logprobs") else None
     return {**choice, "message": message, "logprobs": logprobs}
 
@@ -254,11 +251,178 @@ def test_a_model_that_says_it_every_time_is_stopped(tmp_path, index):
     assert len(asked) == 2
 
 
-def test_arguments_of_tool_calls_reach_nobody(tmp_path, index):
-    reply, *_ = ask(tmp_path, writer(["TOOL says"]), f'index = "{index}"')
+TOOLS = [{"type": "function", "function": {"name": "mail", "parameters": {"type": "object"}}}]
+BODY = PRIVATE.replace("sell ", "sell\\n\\u0020")  # as JSON has it: the escapes are no letters
+ARGUMENTS = '{"to": "bo", "body": "' + f"{HARMLESS} {BODY} {HARMLESS}" + '", "n": 3}'
+
+
+def caller(*arguments, text="", key="tool_calls"):
+    """Answer with texts that call a function, whole or in pieces of 7 characters."""
+
+    async def app(scope, receive, send):
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        streams = bool(json.loads(body).get("stream"))
+        kind = b"text/event-stream" if streams else b"application/json"
+        start = {"type": "http.response.start", "status": 200}
+        await send({**start, "headers": [(b"content-type", kind)]})
+        if not streams:
+            choices = [
+                {
+                    "index": i,
+                    "message": {"role": "assistant", "content": text or None, **calling(said, key)},
+                    "finish_reason": "tool_calls",
+                    "logprobs": scored(said),
+                }
+                for i, said in enumerate(arguments)
+            ]
+            reply = json.dumps({"choices": choices}).encode()
+            await send({"type": "http.response.body", "body": reply})
+            return
+        for i, said in enumerate(arguments):
+            deltas = [{"content": text}] if text else []
+            deltas += [calling("", key)]
+            deltas += [calling(said[at : at + 7], key, "") for at in range(0, len(said), 7)]
+            for delta in (*deltas, {}):
+                finish = None if delta else "tool_calls"
+                choice = {"index": i, "delta": delta, "finish_reason": finish}
+                if delta:
+                    choice["logprobs"] = scored(said)
+                chunk = b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+
+    return app
+
+
+def calling(arguments, key, name="mail"):
+    function = {"arguments": arguments} | ({"name": name} if name else {})
+    if key == "function_call":
+        return {key: function}
+    return {key: [{"index": 0, "id": "x", "type": "function", "function": function}]}
+
+
+def called(reply, stream):
+    """Return index -> text, name, arguments and finish of a reply."""
+    if not stream:
+        return {
+            c["index"]: (
+                c["message"]["content"] or "",
+                *names_and_arguments([c["message"]]),
+                c["finish_reason"],
+            )
+            for c in reply.json()["choices"]
+        }
+    found = {}
+    for line in reply.data.decode().split("\n"):
+        if line.startswith("data: ") and line != "data: [DONE]":
+            for choice in json.loads(line[6:])["choices"]:
+                found.setdefault(choice["index"], []).append(choice)
+    return {
+        i: (
+            "".join(c["delta"].get("content") or "" for c in choices),
+            *names_and_arguments([c["delta"] for c in choices]),
+            choices[-1]["finish_reason"],
+        )
+        for i, choices in found.items()
+    }
+
+
+def names_and_arguments(said):
+    functions = [call["function"] for each in said for call in each.get("tool_calls", ())]
+    functions += [each["function_call"] for each in said if "function_call" in each]
+    return (
+        "".join(f.get("name", "") for f in functions),
+        "".join(f["arguments"] for f in functions),
+    )
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("older", [False, True])
+def test_a_passage_is_taken_out_of_arguments_and_they_stay_json(tmp_path, index, stream, older):
+    offered = {"functions": [TOOLS[0]["function"]]} if older else {"tools": TOOLS}
+    reply, rows, _ = ask(
+        tmp_path,
+        caller(ARGUMENTS, '{"to": "ann"}', key="function_call" if older else "tool_calls"),
+        f'index = "{index}", action = "redact"',
+        stream=stream, n=2, logprobs=True, **offered,
+    )  # fmt: skip
     assert reply.status == 200
+    found = called(reply, stream)
+    finish = "function_call" if older else "tool_calls"
+    assert found[1] == ("", "mail", '{"to": "ann"}', finish)
+    text, name, arguments, end = found[0]
+    assert (text, name, end) == ("", "mail", finish)
+    assert json.loads(arguments) == {
+        "to": "bo",
+        "body": f"{HARMLESS} [redacted]. {HARMLESS}",
+        "n": 3,
+    }
     assert b"northern" not in reply.data
-    assert b"tool_calls" not in reply.data
+    assert b'"logprob"' not in reply.data
+    (row,) = [row for row in rows if row.kind == "match"]
+    assert row.detail["found"][0]["times"] == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_passage_ends_a_call_and_the_text_with_it(tmp_path, index, stream):
+    half = len(PRIVATE) // 2
+    rest = json.dumps([PRIVATE[half:], HARMLESS])
+    reply, *_ = ask(
+        tmp_path, caller(rest, text=f"{HARMLESS} {PRIVATE[:half]}"), f'index = "{index}"',
+        stream=stream, tools=TOOLS,
+    )  # fmt: skip
+    # Said half in the words and half in the call: found, and gone from its beginning on.
+    assert called(reply, stream)[0] == (f"{HARMLESS} ", "", "", "content_filter")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_personal_data_go_from_arguments_written_as_numbers_too(tmp_path, stream):
+    arguments = '{"card": 4111111111111111, "to": ["a@example.org"]}'
+    reply, *_ = ask(
+        tmp_path, caller(arguments), 'personal = ["email", "card"]', stream=stream, tools=TOOLS
+    )
+    (_, _, left, end) = called(reply, stream)[0]
+    assert (json.loads(left), end) == (
+        {"card": "[redacted]", "to": ["[redacted]"]},
+        "tool_calls",
+    )
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_calls_of_what_was_not_offered_reach_nobody(tmp_path, index, stream):
+    other = [{"type": "function", "function": {"name": "print"}}]
+    for tools in ({}, {"tools": other}):
+        reply, *_ = ask(tmp_path, caller(ARGUMENTS), f'index = "{index}"', stream=stream, **tools)
+        assert called(reply, stream)[0] == ("", "", "", "stop")
+        assert b"tool_calls" not in reply.data
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_scores_of_tokens_that_are_not_the_text_reach_nobody(tmp_path, index, stream):
+    """A server's scores may be those of its reasoning, which nobody has read."""
+
+    async def app(scope, receive, send):
+        while (await receive()).get("more_body"):
+            pass
+        said = "delta" if stream else "message"
+        choice = {"index": 0, said: {"content": "ab"}, "logprobs": scored(PRIVATE)}
+        body = json.dumps({"choices": [{**choice, "finish_reason": "stop"}]}).encode()
+        body = b"data: " + body + b"\n\ndata: [DONE]\n\n" if stream else body
+        kind = b"text/event-stream" if stream else b"application/json"
+        headers = [(b"content-type", kind)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    reply, *_ = ask(tmp_path, app, f'index = "{index}"', stream=stream, logprobs=True)
+    assert reply.status == 200
+    assert b'"ab"' in reply.data
+    assert b"The b" not in reply.data
 
 
 def test_personal_data_go_without_an_index(tmp_path):

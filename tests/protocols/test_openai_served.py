@@ -6,6 +6,7 @@ import pytest
 from protocols.openai_texts import (
     KINDS,
     asking,
+    events_of,
     joined,
     stream_through,
     taken_apart,
@@ -73,3 +74,40 @@ def test_a_servers_own_words_stay_behind(server: str, request: pytest.FixtureReq
     reply = said(served, protocol.write_question(question, iface))
     out = whole_through(protocol, question, reply, Policy(), iface)
     assert json.loads(reply.body)["id"].encode() not in out
+
+
+@pytest.mark.parametrize("server", [on("llama-cpp")])
+def test_a_real_call_of_a_function_comes_through(
+    server: str, request: pytest.FixtureRequest
+) -> None:
+    served = running(server, request)
+    path, body, _ = KINDS["openai-chat"]
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}}}
+    offered = {
+        "tools": [{"type": "function", "function": {"name": "weather", "parameters": parameters}}],
+        "tool_choice": {"type": "function", "function": {"name": "weather"}},
+        "model": MODEL,
+        "max_tokens": 24,
+        "temperature": 0,
+    }
+    protocol, iface = protocol_kinds()["openai-chat"](), Interface(model=MODEL, task="text")
+    whole, stream = (
+        protocol.read_question(asking(path, body | offered | {"stream": stream}), iface)
+        for stream in (False, True)
+    )
+    reply = said(served, protocol.write_question(whole, iface))
+    (choice,) = json.loads(whole_through(protocol, whole, reply, Policy(), iface))["choices"]
+    (call,) = choice["message"]["tool_calls"]
+    chunks = said(served, protocol.write_question(stream, iface)).body
+    out = stream_through(protocol, stream, [chunks[:99], chunks[99:]], Policy(), iface)
+    pieces = [
+        piece
+        for each in events_of(out)
+        for choice in each["choices"]
+        for piece in choice["delta"].get("tool_calls", ())
+    ]
+    assert pieces[0]["function"]["name"] == call["function"]["name"] == "weather"
+    assert pieces[0]["id"] == call["id"]
+    streamed = "".join(piece["function"]["arguments"] for piece in pieces)
+    assert streamed == call["function"]["arguments"]
+    assert streamed.lstrip().startswith("{")

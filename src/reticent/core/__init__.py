@@ -26,7 +26,7 @@ from reticent.core.images import ImageSpace, ReconstructionClaim
 from reticent.core.inputs import canonical_cell, canonical_rows, repeat, stack, take
 from reticent.core.leakage import Leakage
 from reticent.core.records import Candidates, Domain, Domains, Population
-from reticent.core.text import Choice, TextReply, TokenScores, Usage
+from reticent.core.text import Call, Choice, TextReply, TokenScores, Usage
 from reticent.core.texts import TextReconstructionClaim, as_texts, texts_of
 from reticent.core.types import Bools, Column, Floats, Inputs, Ints
 
@@ -42,6 +42,7 @@ __all__ = [
     "BadRecord",
     "Bools",
     "BudgetSpent",
+    "Call",
     "Candidates",
     "Channel",
     "Choice",

@@ -24,6 +24,21 @@ class TokenScores:
     start: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A function that a model asks its caller to run, or the next piece of its arguments.
+
+    Attributes:
+        index: which of the calls of one text, from 0.
+        name: of the function; "" for a piece of a call that has begun.
+        arguments: JSON text, as far as the model wrote any.
+    """
+
+    index: int
+    name: str = ""
+    arguments: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Choice:
     """One of the texts that a model wrote, or the next piece of it.
@@ -33,12 +48,14 @@ class Choice:
         text: its words.
         finish_reason: why it ended ("stop", "length", ...); None while it goes on.
         token_scores: None where they were not asked for, or are not exposed.
+        calls: of functions, after the words.
     """
 
     index: int
     text: str
     finish_reason: str | None = None
     token_scores: TokenScores | None = None
+    calls: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

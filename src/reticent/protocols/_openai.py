@@ -18,6 +18,7 @@ from reticent.protocols.base import BadQuestion, Interface, Question
 Check = Callable[[Any], Any]
 _BESIDE = ("model", "user")
 FINISHES = ("stop", "length", "content_filter")
+TOOL_FINISHES = ("tool_calls", "function_call")
 ASKED = "asked"  # in `Question.details`
 OWN = "own"  # in `Question.details`: the rows, as they were written here
 
@@ -40,21 +41,28 @@ class Asked:
         choices: most texts that may come back.
         alternatives: alternatives a position; None if no token scores were asked for.
         include_usage: a stream ends with token counts.
+        functions: names of those that may be called.
+        older_calls: they were offered in the older form, and are called in it.
     """
 
     id: str
     choices: int
     alternatives: int | None
     include_usage: bool = False
+    functions: frozenset[str] = frozenset()
+    older_calls: bool = False
 
 
-def asked_of(question: Question, prefix: str, alternatives: Check) -> Asked:
+def asked_of(
+    question: Question, prefix: str, alternatives: Check, functions: Check = lambda _: frozenset()
+) -> Asked:
     """Return what a question asked, worked out again if its details do not say.
 
     Args:
         question: any question of these protocols.
         prefix: how ids begin.
         alternatives: from the fields of a row.
+        functions: likewise.
     """
     known = question.details.get(ASKED)
     if isinstance(known, Asked):
@@ -64,6 +72,8 @@ def asked_of(question: Question, prefix: str, alternatives: Check) -> Asked:
         id=id_of(prefix, question.rows),
         choices=len(question.rows) * fields.get("n", 1),
         alternatives=alternatives(fields),
+        functions=functions(fields),
+        older_calls="functions" in fields,
     )
 
 
@@ -204,6 +214,7 @@ def text_question(
     interface: Interface,
     prefix: str,
     alternatives: int | None,
+    functions: frozenset[str] = frozenset(),
 ) -> Question:
     """Return the question of a request for texts, one row a prompt.
 
@@ -213,6 +224,7 @@ def text_question(
         interface: the endpoint's.
         prefix: how ids begin.
         alternatives: as in `Asked`.
+        functions: likewise.
     """
     stream = fields.pop("stream", False)
     include_usage = fields.pop("stream_options", False)
@@ -230,6 +242,8 @@ def text_question(
         choices=cost,
         alternatives=alternatives,
         include_usage=stream and include_usage,
+        functions=functions,
+        older_calls="functions" in fields,
     )
     return Question(rows=rows, cost=cost, stream=stream, details={ASKED: known, OWN: rows})
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, final
 
-from reticent.core import Choice, TextReply, TokenScores, Usage
+from reticent.core import Call, Choice, TextReply, TokenScores, Usage
 from reticent.protocols._body import bad_reply
 from reticent.protocols._json import NotJson, read
 from reticent.protocols._openai import Asked, finish_of, read_usage
@@ -13,6 +13,12 @@ DONE = b"[DONE]"
 
 #: A choice of a chunk, and its first position -> its text and scores.
 ReadPiece = Callable[[Mapping[str, Any], int], tuple[str, TokenScores | None]]
+
+#: Index, choice or chunk, finish and scores -> calls, finish and scores.
+ReadCalls = Callable[
+    [int, Mapping[str, Any], str | None, TokenScores | None],
+    tuple[tuple[Call, ...], str | None, TokenScores | None],
+]
 
 
 def indexed(choices: Any, most: int) -> list[tuple[int, Mapping[str, Any]]]:
@@ -38,10 +44,13 @@ class ChunkReader:
     Token counts come last, whenever the server told them, and only where they were asked for.
     """
 
-    def __init__(self, asked: Asked, piece: ReadPiece, *, opening: bool) -> None:
+    def __init__(
+        self, asked: Asked, piece: ReadPiece, *, opening: bool, calls: ReadCalls | None = None
+    ) -> None:
         self._asked = asked
         self._piece = piece
         self._opening = opening
+        self._calls = calls
         self._events = EventReader()
         self._positions: dict[int, int] = {}
         self._usage: Usage | None = None
@@ -82,16 +91,24 @@ class ChunkReader:
             start = self._positions.setdefault(index, 0)
             text, scores = self._piece(each, start)
             finish = finish_of(each.get("finish_reason"))
+            calls: tuple[Call, ...] = ()
+            if self._calls is not None:
+                calls, finish, scores = self._calls(index, each, finish, scores)
             if scores is not None:
                 self._positions[index] = start + len(scores.tokens)
                 scores = scores if scores.tokens else None
-            if text or finish or scores:
-                choice = Choice(index=index, text=text, finish_reason=finish, token_scores=scores)
+            if text or finish or scores or calls:
+                choice = Choice(
+                    index=index, text=text, finish_reason=finish, token_scores=scores, calls=calls
+                )
                 yield TextReply(choices=(choice,))
 
 
 def whole(
-    body: Any, asked: Asked, piece: Callable[[Mapping[str, Any]], tuple[str, TokenScores | None]]
+    body: Any,
+    asked: Asked,
+    piece: Callable[[Mapping[str, Any]], tuple[str, TokenScores | None]],
+    calls_of: ReadCalls | None = None,
 ) -> TextReply:
     """Return a whole reply.
 
@@ -106,5 +123,10 @@ def whole(
     for index, each in sorted(found, key=lambda pair: pair[0]):
         text, scores = piece(each)
         finish = finish_of(each.get("finish_reason"))
-        choices.append(Choice(index=index, text=text, finish_reason=finish, token_scores=scores))
+        calls: tuple[Call, ...] = ()
+        if calls_of is not None:
+            calls, finish, scores = calls_of(index, each, finish, scores)
+        choices.append(
+            Choice(index=index, text=text, finish_reason=finish, token_scores=scores, calls=calls)
+        )
     return TextReply(choices=tuple(choices), usage=read_usage(body.get("usage")))

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar, final
 
-from reticent.core import BadInput, Choice, TextReply, TokenScores
+from reticent.core import BadInput, Call, Choice, TextReply, TokenScores
 from reticent.protocols._body import bad_reply, known_settings, only, question_object, reply_body
 from reticent.protocols._json import write
 from reticent.protocols._openai import (
     SAMPLING,
+    TOOL_FINISHES,
     Asked,
     Check,
     asked_of,
@@ -25,8 +26,17 @@ from reticent.protocols._openai import (
     whole_setting,
     write_usage,
 )
+from reticent.protocols._openai_calls import (
+    CHECKS,
+    CallReader,
+    finish_after,
+    fit_together,
+    message as call_message,
+    names_of,
+    write_calls,
+)
 from reticent.protocols._openai_scores import read_chat, write_chat
-from reticent.protocols._openai_stream import DONE, ChunkReader, whole
+from reticent.protocols._openai_stream import DONE, ChunkReader, ReadCalls, whole
 from reticent.protocols._sse import event
 from reticent.protocols.base import (
     BadQuestion,
@@ -36,7 +46,7 @@ from reticent.protocols.base import (
     WireResponse,
 )
 
-_SETTINGS = ("most_choices", "most_tokens", "most_alternatives", "images")
+_SETTINGS = ("most_choices", "most_tokens", "most_alternatives", "images", "tools")
 _ROLES = ("system", "developer", "user", "assistant")
 _PREFIX = "chatcmpl"
 _MOST_MESSAGES = 10_000
@@ -47,15 +57,16 @@ _MOST_NAME = 64
 class OpenAIChat:
     """`POST /v1/chat/completions`, whole or streamed.
 
-    Tools, biased tokens and whatever else is not listed in the code are refused; reasoning, tool
-    calls and refusals beside the text are dropped. Replies have no server's id, time or
-    fingerprint: the id is made of the question.
+    Biased tokens and whatever else is not listed in the code are refused; reasoning and refusals
+    beside the text are dropped, and so are calls of functions that the question does not offer.
+    Replies have no server's id, time or fingerprint: ids are made of the question.
 
     Settings:
         most_choices: largest `n`; default 1.
         most_tokens: largest `max_tokens`, in force also where a caller names none; 0 for no limit.
         most_alternatives: largest `top_logprobs`; default 20.
         images: true lets images through, inside the request only (data: URLs).
+        tools: false refuses questions that offer functions to call; default true.
     """
 
     kind: ClassVar[str] = "openai-chat"
@@ -90,8 +101,11 @@ class OpenAIChat:
             fields.pop("logprobs", None)
             if fields.pop("top_logprobs", 0):
                 raise BadQuestion("top_logprobs comes without logprobs.", way_out="Send both.")
+        fit_together(fields)
         prompts = [{"messages": fields.pop("messages")}]
-        return text_question(fields, prompts, interface, _PREFIX, _alternatives(fields))
+        return text_question(
+            fields, prompts, interface, _PREFIX, _alternatives(fields), names_of(fields)
+        )
 
     def write_question(self, question: Question, interface: Interface) -> WireRequest:
         """Return the request; raises BadQuestion for rows that are none."""
@@ -105,7 +119,8 @@ class OpenAIChat:
     ) -> TextReply:
         """Return texts, scores that were asked for, and token counts; raises BadReply."""
         asked = _asked(question)
-        return whole(reply_body(response), asked, partial(_read, asked, "message", start=0))
+        piece = partial(_read, asked, "message", start=0)
+        return whole(reply_body(response), asked, piece, _calls(asked, "message"))
 
     def write_reply(self, reply: TextReply, question: Question, interface: Interface) -> bytes:
         """Return a `chat.completion`."""
@@ -114,9 +129,13 @@ class OpenAIChat:
         body["choices"] = [
             {
                 "index": choice.index,
-                "message": {"role": "assistant", "content": choice.text},
+                "message": {
+                    "role": "assistant",
+                    "content": choice.text if choice.text or not choice.calls else None,
+                    **write_calls(choice.calls, asked, choice.index, piece=False),
+                },
                 "logprobs": write_chat(choice.token_scores, asked.alternatives or 0),
-                "finish_reason": choice.finish_reason,
+                "finish_reason": _finish(choice, asked),
             }
             for choice in reply.choices
         ]
@@ -131,6 +150,7 @@ class OpenAIChat:
             asked,
             lambda each, start: _read(asked, "delta", each, start=start),
             opening=True,
+            calls=_calls(asked, "delta"),
         )
 
     def write_piece(self, piece: TextReply, question: Question, interface: Interface) -> bytes:
@@ -152,14 +172,10 @@ class OpenAIChat:
 
 
 def _checks(interface: Interface) -> dict[str, Check]:
-    images = interface.settings.get("images", False)
-    if type(images) is not bool:
-        raise BadInput(
-            f"settings.images is {images!r}; it must be true or false.", way_out="Default: false."
-        )
+    images, calls = _switch(interface, "images", False), _switch(interface, "tools", True)
     return {
         **SAMPLING,
-        "messages": partial(_messages, images=images),
+        "messages": partial(_messages, images=images, calls=calls),
         "n": count("n", 1, whole_setting(interface, "most_choices", 1, 1, 128)),
         "max_tokens": count("max_tokens", 1, 10**9),
         "max_completion_tokens": count("max_completion_tokens", 1, 10**9),
@@ -168,26 +184,66 @@ def _checks(interface: Interface) -> dict[str, Check]:
             "top_logprobs", 0, whole_setting(interface, "most_alternatives", 20, 0, 1000)
         ),
         "response_format": _format,
+        **(CHECKS if calls else {}),
     }
 
 
+def _switch(interface: Interface, name: str, default: bool) -> bool:
+    value = interface.settings.get(name, default)
+    if type(value) is not bool:
+        raise BadInput(
+            f"settings.{name} is {value!r}; it must be true or false.",
+            way_out=f"Default: {str(default).lower()}.",
+        )
+    return value
+
+
 def _asked(question: Question) -> Asked:
-    return asked_of(question, _PREFIX, _alternatives)
+    return asked_of(question, _PREFIX, _alternatives, names_of)
 
 
 def _alternatives(fields: Mapping[str, Any]) -> int | None:
     return fields.get("top_logprobs", 0) if fields.get("logprobs") else None
 
 
-def _messages(found: Any, *, images: bool) -> list[dict[str, Any]]:
+def _calls(asked: Asked, key: str) -> ReadCalls | None:
+    """Return what reads the calls of all texts of a reply; None if there can be none.
+
+    Scores beside a call may be those of its arguments: they go.
+    """
+    if not asked.functions:
+        return None
+    readers: dict[int, CallReader] = {}
+
+    def read_calls(
+        index: int, each: Mapping[str, Any], finish: str | None, scores: TokenScores | None
+    ) -> tuple[tuple[Call, ...], str | None, TokenScores | None]:
+        reader = readers.setdefault(index, CallReader(asked.functions))
+        calls = reader.feed(each[key])
+        finish = finish_after(finish, each.get("finish_reason"), reader.count > 0)
+        beside = bool(each[key].get("tool_calls") or each[key].get("function_call"))
+        return calls, finish, None if beside else scores
+
+    return read_calls
+
+
+def _finish(choice: Choice, asked: Asked) -> str | None:
+    if asked.older_calls and choice.finish_reason == TOOL_FINISHES[0]:
+        return TOOL_FINISHES[1]
+    return choice.finish_reason
+
+
+def _messages(found: Any, *, images: bool, calls: bool) -> list[dict[str, Any]]:
     if type(found) is not list or not 1 <= len(found) <= _MOST_MESSAGES:
         raise BadQuestion("messages is no list of messages.", way_out="Send one or more.")
-    return [_message(each, images) for each in found]
+    return [_message(each, images, calls) for each in found]
 
 
-def _message(found: Any, images: bool) -> dict[str, Any]:
+def _message(found: Any, images: bool, calls: bool) -> dict[str, Any]:
     if type(found) is not dict:
         raise BadQuestion("A message is no object.", way_out="Send role and content.")
+    if calls and (about := call_message(found)) is not None:
+        return about
     only(found, ("role", "content", "name"), where="A message")
     if found.get("role") not in _ROLES:
         raise BadQuestion("A message has another role.", way_out=f"Use one of {list(_ROLES)}.")
@@ -256,11 +312,13 @@ def _frame(asked: Asked, interface: Interface, what: str) -> dict[str, Any]:
 
 def _chunk(choice: Choice, asked: Asked) -> dict[str, Any]:
     delta: dict[str, Any] = {"content": choice.text} if choice.text else {}
-    if not choice.text and choice.finish_reason is None and choice.token_scores is None:
+    if choice.calls:
+        delta |= write_calls(choice.calls, asked, choice.index, piece=True)
+    elif not choice.text and choice.finish_reason is None and choice.token_scores is None:
         delta = {"role": "assistant", "content": ""}
     return {
         "index": choice.index,
         "delta": delta,
         "logprobs": write_chat(choice.token_scores, asked.alternatives or 0),
-        "finish_reason": choice.finish_reason,
+        "finish_reason": _finish(choice, asked),
     }
