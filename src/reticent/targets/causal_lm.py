@@ -44,7 +44,7 @@ class CausalLM:
         begin: id that stands at the beginning of a text; None if there is none.
         ends: ids that end a text.
         batch_texts: texts written at a time.
-        batch_tokens: tokens scored at a time.
+        batch_tokens: tokens scored at a time; more are slower, as they leave the processor's cache.
     """
 
     model: Any
@@ -54,7 +54,7 @@ class CausalLM:
     begin: int | None = None
     ends: tuple[int, ...] = ()
     batch_texts: int = 32
-    batch_tokens: int = 4096
+    batch_tokens: int = 1024
     _head: Any = field(init=False, repr=False)
     _last_only: bool = field(init=False, repr=False)
 

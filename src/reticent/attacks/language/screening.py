@@ -27,8 +27,8 @@ class DocumentScreening:
     Attributes:
         prompt: tokens given, of a window.
         wanted: tokens hoped for.
-        part: tokens of a document that one pass reads, if the context allows; what attention
-            costs grows with it.
+        part: tokens of a document that one pass reads, if the context allows; the more of the
+            document a token sees, the less it is what a window's prompt alone would tell.
         overlap: tokens that two passes share, so that no token has less than that before it.
         confirm: windows a document that are asked about exactly.
         temperature: of the scheme.
@@ -49,7 +49,7 @@ class DocumentScreening:
 
     prompt: int = 50
     wanted: int = 50
-    part: int = 512
+    part: int = 256
     overlap: int = 50
     confirm: int = 4
     temperature: float = 1.0
