@@ -28,7 +28,7 @@ _CHANNELS = {
     "top_k": Channel.TOP_K,
     "scores": Channel.SCORES | Channel.TOP_K,
     "weights": Channel.WEIGHTS,
-    "gradients": Channel.GRADIENTS,
+    "embedding": Channel.EMBEDDING,
     "intermediate": Channel.INTERMEDIATE,
     "explanation": Channel.EXPLANATION,
 }
@@ -98,8 +98,10 @@ class ImageModel(Table):
         description="Class values in the order of the scores, if the model has none. Default for "
         "torch: the names of the training photos' classes in order.",
     )
-    answers: Literal["logits", "probabilities"] = Field(
-        default="logits", description="What comes out of a torch module."
+    answers: Literal["logits", "probabilities", "embedding"] = Field(
+        default="logits",
+        description="What comes out of a torch module. embedding: a vector a picture, as of a face "
+        "network; what is sought then is the face behind a stored vector.",
     )
     recipe: Call | None = Field(
         default=None,
@@ -184,7 +186,7 @@ class ImageExposure(Table):
     channels: Annotated[
         tuple[
             Literal[
-                "label", "top_k", "scores", "weights", "gradients", "intermediate", "explanation"
+                "label", "top_k", "scores", "weights", "embedding", "intermediate", "explanation"
             ],
             ...,
         ],
@@ -194,7 +196,22 @@ class ImageExposure(Table):
         default=("label", "scores"),
         examples=[["label", "scores", "weights"]],
         description="weights: the model file itself is in the adversary's hands, and no policy "
-        "stands between.",
+        "stands between. embedding: the vectors of a model that answers with such. explanation and "
+        "intermediate: what the endpoint says beside its answers, see explainer and layer.",
+    )
+    explainer: Literal["saliency", "attribution", "prototype"] | None = Field(
+        default=None,
+        examples=["saliency"],
+        description="How the endpoint explains an answer: by the gradient of the answered class's "
+        "logit (saliency), by that times the way from the mean picture (attribution, what SHAP "
+        "gives for a linear model), or by a training photo of the answered class (prototype). A "
+        "torch or ONNX model's.",
+    )
+    layer: Named | None = Field(
+        default=None,
+        examples=["features.3"],
+        description="The submodule whose output gets out, as in split inference or a store of "
+        "features; the adversary has seen that of one photo of each person.",
     )
 
     @property
@@ -264,7 +281,8 @@ class ImageConfig(Audited):
     @classmethod
     def faults_in(cls, doc: Mapping[str, Any]) -> list[Fault]:
         """Return every fault that no single value shows."""
-        return [*_model(doc), *_data(doc), *faults_of_policies(doc), *faults_of_audit(doc)]
+        found = [*_model(doc), *_data(doc), *_exposure(doc)]
+        return [*found, *faults_of_policies(doc), *faults_of_audit(doc)]
 
     @property
     def files(self) -> dict[Key, str]:
@@ -329,6 +347,57 @@ def _data(doc: Mapping[str, Any]) -> Iterator[Fault]:
             )
         elif isinstance(source, str):
             named[source] = name
+
+
+def _exposure(doc: Mapping[str, Any]) -> Iterator[Fault]:
+    model, exposure = doc.get("model"), doc.get("exposure", {})
+    if not isinstance(model, Mapping) or not isinstance(exposure, Mapping):
+        return
+    channels = exposure.get("channels", ("label", "scores"))
+    if not isinstance(channels, (list, tuple)):
+        return
+    vectors = model.get("answers") == "embedding"
+    odd = [c for c in channels if (c in ("embedding", "weights")) < vectors]
+    if vectors and odd:
+        yield Fault(
+            ("exposure", "channels"),
+            f"exposure.channels has {shown(odd[0])}, and the model answers with vectors.",
+            'Write channels = ["embedding"], and "weights" if the model file gets out as well.',
+        )
+    if "embedding" in channels and not vectors:
+        yield Fault(
+            ("exposure", "channels"),
+            'exposure.channels has "embedding", and the model answers with classes.',
+            'Set model.answers = "embedding" if it answers with vectors.',
+        )
+    for channel, key, example in (
+        ("explanation", "explainer", "saliency"),
+        ("intermediate", "layer", "features.3"),
+    ):
+        if (channel in channels) != (exposure.get(key) is not None):
+            lacking = exposure.get(key) is None
+            yield Fault(
+                ("exposure", "channels" if lacking else key),
+                f'exposure.channels has "{channel}" and no exposure.{key} says what that is.'
+                if lacking
+                else f'exposure.{key} is set, and exposure.channels has no "{channel}".',
+                f'Set {key}, for example {key} = "{example}".'
+                if lacking
+                else f'Add "{channel}" to the channels, or remove {key}.',
+            )
+        if channel in channels and _kind(model) == "sklearn":
+            yield Fault(
+                ("exposure", "channels"),
+                f'exposure.channels has "{channel}", which a scikit-learn model does not show.',
+                "Export the model to ONNX (skl2onnx) and audit that: its gradients and layers are "
+                "read through torch.",
+            )
+
+
+def _kind(model: Mapping[str, Any]) -> object:
+    path = model.get("path")
+    suffix = PurePath(path).suffix.lower() if isinstance(path, str) else ""
+    return model.get("kind") or KINDS.get(suffix)
 
 
 def _span(key: tuple[str, str], span: object) -> Iterator[Fault]:

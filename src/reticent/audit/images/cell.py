@@ -78,7 +78,7 @@ def make(
 
     chain = Policy() if policy is None else bench.experiment.policies[policy]
     access = setting.door(level, chain, query_budget)
-    claim = attack.run(access, setting.candidates, setting.knowledge, rng)
+    claim = attack.run(access, setting.wanted(level, chain), setting.knowledge, rng)
     if not isinstance(claim, ReconstructionClaim):
         raise TypeError(f"{attack.name} made a {type(claim).__name__}, not pictures")
     return claim, access.queries

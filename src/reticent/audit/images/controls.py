@@ -1,6 +1,6 @@
 """Checks of the audit itself: what must be found is found, and nothing where nothing is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -9,6 +9,8 @@ from reticent.audit.controls import CONTROL_CONFIDENCE, PLANTED_CONFIDENCE, nega
 from reticent.audit.images.cell import make
 from reticent.audit.images.door import Setting
 from reticent.audit.images.grade import Bench, pictures_of
+from reticent.audit.images.nobody import strangers, thumbnails
+from reticent.audit.images.plan import LEVELS, told_of
 from reticent.audit.images.planted import noise, prototypes
 from reticent.audit.images.twins import TRAINED, twins
 from reticent.audit.plan import Task
@@ -23,25 +25,67 @@ Job = tuple[str, Callable[[], list[Control]]]
 
 
 def jobs(
-    bench: Bench, attack: Attack | None, task: Task | None, rng: np.random.Generator
+    bench: Bench, chosen: Sequence[tuple[Attack, Task]], rng: np.random.Generator
 ) -> list[Job]:
-    """Return the controls to run: the judges', and those of an attack if one could be run.
+    """Return the controls to run: the judges', and those of attacks that could be run.
 
     Args:
         bench: what pictures are graded against.
-        attack: the attack that stands for all.
-        task: how it is run.
+        chosen: attacks that stand for all, and how each is run: one that asks about classes, one
+            that works on what was seen of a photo.
         rng: of everything drawn here.
     """
     found: list[Job] = [("judges", lambda: judge_controls(bench))]
-    if attack is None or task is None:
-        return found
+    for attack, task in chosen:
+        found += (
+            _seen_jobs(bench, attack, task, rng)
+            if _seen(bench, task)
+            else _class_jobs(bench, attack, task, rng)
+        )
+    return found
+
+
+def representatives(
+    bench: Bench, able: Sequence[Task], shelf: Mapping[str, Attack]
+) -> list[tuple[Attack, Task]]:
+    """Return the attacks that stand for all, the strongest access of each kind.
+
+    Args:
+        bench: what pictures are graded against.
+        able: tasks that could be run.
+        shelf: the attacks by name.
+    """
+    rank = {level: i for i, level in enumerate(LEVELS)}
+    found = []
+    for seen in (False, True):
+        of_kind = [t for t in able if t.attack in shelf and _seen(bench, t) is seen]
+        task = min(of_kind, key=lambda t: (rank[t.level], t.attack, t.id), default=None)
+        if task is not None:
+            found.append((shelf[task.attack], task))
+    return found
+
+
+def _seen(bench: Bench, task: Task) -> bool:
+    return bool(told_of(task.level, bench.experiment.target.channels))
+
+
+def _class_jobs(bench: Bench, attack: Attack, task: Task, rng: np.random.Generator) -> list[Job]:
     a, b, c = rng.spawn(3)
-    found.append(("planted", lambda: [planted_control(bench, attack, task, a)]))
-    found.append(("random weights", lambda: [noise_control(bench, attack, task, b)]))
+    found: list[Job] = [
+        ("planted", lambda: [planted_control(bench, attack, task, a)]),
+        ("random weights", lambda: [noise_control(bench, attack, task, b)]),
+    ]
     if bench.experiment.twin_models:
         found.append(("twins", lambda: [twin_control(bench, attack, task, c)]))
     return found
+
+
+def _seen_jobs(bench: Bench, attack: Attack, task: Task, rng: np.random.Generator) -> list[Job]:
+    a, b = rng.spawn(2)
+    return [
+        ("thumbnails", lambda: [thumbnail_control(bench, attack, task, a)]),
+        ("strangers", lambda: [stranger_control(bench, attack, task, b)]),
+    ]
 
 
 def judge_controls(bench: Bench) -> list[Control]:
@@ -95,6 +139,35 @@ def noise_control(bench: Bench, attack: Attack, task: Task, rng: np.random.Gener
     return negative(
         f"random weights ({attack.name}, {task.level})",
         f"{setting.target.name}: the model was never trained; nobody may be recognised.",
+        found,
+        at_most=1 / bench.panel.k,
+    )
+
+
+def thumbnail_control(
+    bench: Bench, attack: Attack, task: Task, rng: np.random.Generator
+) -> Control:
+    """A model whose vectors are small copies of the picture: the attack must show the people."""
+    setting = thumbnails(bench.experiment)
+    found = _line_up(bench, setting, attack, task, rng, None, confidence=PLANTED_CONFIDENCE)
+    return positive(
+        f"planted thumbnails ({attack.name}, {task.level})",
+        "A model whose vectors, or inner layer, are small copies of the picture; the attack must "
+        "find the people.",
+        found,
+        at_least=1 / bench.panel.k,
+    )
+
+
+def stranger_control(bench: Bench, attack: Attack, task: Task, rng: np.random.Generator) -> Control:
+    """What was seen is of nobody: the line-up must come out at chance."""
+    draw, run = rng.spawn(2)
+    setting = strangers(bench.experiment, task.level, draw)
+    found = _line_up(bench, setting, attack, task, run, None, confidence=CONTROL_CONFIDENCE)
+    return negative(
+        f"vectors of nobody ({attack.name}, {task.level})",
+        "Vectors, or an inner layer's outputs, drawn like those of other people's pictures; nobody "
+        "may be recognised.",
         found,
         at_most=1 / bench.panel.k,
     )

@@ -51,7 +51,8 @@ class ImageExperiment:
     """A model of pictures, the people in it, its adversary and its policies.
 
     Attributes:
-        target: the model before any policy; a classifier.
+        target: the model before any policy: a classifier, or an embedder, which answers with
+            vectors.
         space: the shape and range of its pictures.
         owner: the named owner of the model.
         kind: how the model is reached ("sklearn", "onnx", "torch", ...).
@@ -59,6 +60,7 @@ class ImageExperiment:
         training: photos that the model was trained on: the truth, and never shown to an attack.
         held_out: photos of the same people that it was not trained on: the judges'.
         public: the adversary's pictures of other people; None if it has none.
+        enrolled: (k,) the people of an embedder, which has no classes of its own.
         names: (k,) how reports call each class; None for pseudonyms.
         exposed: channels that callers can reach.
         policies: name -> policy; the first is in force.
@@ -89,6 +91,7 @@ class ImageExperiment:
     training: Photos
     held_out: Photos
     public: Photos | None = None
+    enrolled: tuple[object, ...] = ()
     names: tuple[str, ...] | None = None
     exposed: Channel = ANSWERING
     policies: Mapping[str, Policy] = field(default_factory=lambda: {"open": Policy()})
@@ -111,8 +114,27 @@ class ImageExperiment:
 
     @property
     def k(self) -> int:
-        """Return the people in the line-up: the model's classes."""
-        return len(self.target.classes)
+        """Return the people in the line-up: the model's classes, or who is enrolled."""
+        return len(self.classes)
+
+    @property
+    def classes(self) -> tuple[object, ...]:
+        """Return (k,) the people in order."""
+        return self.target.classes or self.enrolled
+
+    @property
+    def embeds(self) -> bool:
+        """Return whether the model answers with vectors."""
+        return bool(Channel.EMBEDDING & self.target.channels)
+
+    @property
+    def victims(self) -> Floats:
+        """Return (m, *shape) the first training photo of each person under attack.
+
+        What an adversary may have seen of it is its stored vector, or an inner layer's output.
+        """
+        first = [int(np.flatnonzero(self.training.who == i)[0]) for i in self.people]
+        return np.asarray(self.training.x[first], dtype=np.float64)
 
     @property
     def people(self) -> Ints:
@@ -142,7 +164,7 @@ class ImageExperiment:
         """Return how reports call a class: its name, or a pseudonym."""
         if self.names is not None:
             return self.names[person]
-        who = str(self.target.classes[person]).encode()
+        who = str(self.classes[person]).encode()
         return "p-" + hmac.digest(self.secret + b"pseudonym", who, hashlib.sha256).hex()[:12]
 
     @property
@@ -167,6 +189,7 @@ class ImageExperiment:
             data=self.data_digest,
             space=[self.space.shape, self.space.low, self.space.high, self.space.flat],
             exposed=self.exposed.value,
+            beside=[getattr(self.target, name, "") for name in ("explainer", "layer")],
             judges=self.judges,
             wanted=self.people.tolist(),
             query_budget=self.query_budget,
@@ -185,13 +208,14 @@ def check_experiment(experiment: ImageExperiment) -> None:
     k = experiment.k
     if k < 2:
         raise BadInput(
-            f"The model has {k} classes; a line-up takes at least two people.",
-            way_out="Audit a classifier whose classes are people (or digits, or any such thing).",
+            f"There are {k} people; a line-up takes at least two.",
+            way_out="Audit a classifier whose classes are people (or digits, or any such thing), "
+            "or an embedder with photos of several.",
         )
     for name, photos in (("training", experiment.training), ("held-out", experiment.held_out)):
         lonely = sorted(set(range(k)) - set(photos.who.tolist()))
         if lonely:
-            said = ", ".join(repr(experiment.target.classes[i]) for i in lonely[:8])
+            said = ", ".join(repr(experiment.classes[i]) for i in lonely[:8])
             raise BadInput(
                 f"{len(lonely)} of the model's {k} classes have no {name} photo: {said}.",
                 way_out=f"Add {name} photos of each class: a folder, or rows of the array file.",

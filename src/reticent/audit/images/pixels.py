@@ -25,7 +25,7 @@ def resized(images: Floats, shape: tuple[int, int]) -> Floats:
         images: (m, height, width) or (m, height, width, 3).
         shape: height and width wanted.
     """
-    down, across = _mixing(images.shape[1], shape[0]), _mixing(images.shape[2], shape[1])
+    down, across = mixing(images.shape[1], shape[0]), mixing(images.shape[2], shape[1])
     narrow = np.einsum("cd,mbd...->mbc...", across, images)
     return np.asarray(np.einsum("ab,mb...->ma...", down, narrow), dtype=np.float64)
 
@@ -43,7 +43,7 @@ def even(images: Floats) -> Floats:
     return np.asarray(scaled.reshape(images.shape), dtype=np.float64)
 
 
-def _mixing(had: int, wants: int) -> Floats:
+def mixing(had: int, wants: int) -> Floats:
     """Return (wants, had): each wanted pixel as weights over the pixels there are.
 
     A triangle as wide as the coarser of the two grids: linear interpolation when growing, area

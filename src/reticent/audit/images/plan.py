@@ -1,6 +1,6 @@
 """Which attack is run at which access through which policy, and what is not, and why."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from reticent.attacks import Attack
 from reticent.audit.images.experiment import ImageExperiment
@@ -10,15 +10,21 @@ from reticent.core import BadInput, Channel, Family, Seen
 
 LEVELS: Mapping[str, Channel] = {
     "weights": Channel.WEIGHTS,
-    "gradients": Channel.GRADIENTS,
     "intermediate": Channel.INTERMEDIATE,
-    "explanation": Channel.EXPLANATION,
+    "explanation": Channel.EXPLANATION | Channel.LABEL,
     "embedding": Channel.EMBEDDING,
     "scores": Channel.SCORES | Channel.TOP_K | Channel.LABEL,
     "top_k": Channel.TOP_K | Channel.LABEL,
     "label": Channel.LABEL,
 }
-_OWN = {**LEVELS, "scores": Channel.SCORES, "top_k": Channel.TOP_K}
+ALL_FIELDS, TOGETHER = "all-fields", "together"  # the adversary who hears every field at once
+_BESIDE = {"explanation", "intermediate"}
+_OWN = {
+    **LEVELS,
+    "explanation": Channel.EXPLANATION,
+    "scores": Channel.SCORES,
+    "top_k": Channel.TOP_K,
+}
 
 
 def draw_up(
@@ -44,13 +50,18 @@ def draw_up(
             why = "The adversary has no pictures of its own; set data.public."
             skipped.append(NotRun(what=name, why=why, kind="not enough knowledge"))
             continue
+        if experiment.embeds != bool(Channel.EMBEDDING & attack.accepts):
+            wants, has = ("classes", "vectors") if experiment.embeds else ("vectors", "classes")
+            why = f"It works on {wants}; this model answers with {has}."
+            skipped.append(NotRun(what=name, why=why, kind="not exposed"))
+            continue
         found = [
             Task(
                 attack=name,
                 family=Family.RECONSTRUCTION,
                 level=level,
                 policy=policy,
-                seen=Seen.Y,
+                seen=Seen.NOTHING if told_of(level, experiment.target.channels) else Seen.Y,
                 declared=_is_declared(experiment, name, policy),
             )
             for policy, level in _doors(experiment, attack)
@@ -60,7 +71,36 @@ def draw_up(
             wanted = "/".join(c.name or "" for c in attack.accepts)
             why = f"It needs {wanted}, which this model or its policies do not expose."
             skipped.append(NotRun(what=name, why=why, kind="not exposed"))
+    tasks += _together(experiment, tasks)
     return Plan(tasks=tuple(tasks), not_run=tuple(skipped))
+
+
+def fields(tasks: Iterable[Task], policy: str) -> dict[str, list[str]]:
+    """Return the fields of an answer -> the tasks that go by each alone, through one policy."""
+    found: dict[str, list[str]] = {}
+    for task in tasks:
+        if task.policy == policy and task.level not in ("weights", TOGETHER):
+            found.setdefault(task.level, []).append(task.id)
+    return found
+
+
+def _together(experiment: ImageExperiment, tasks: Sequence[Task]) -> list[Task]:
+    """Return a task for all fields of an answer at once, where it has fields beside its scores."""
+    if ALL_FIELDS in experiment.exclude:
+        return []
+    several = {p: set(fields(tasks, p)) for p in experiment.policies}
+    return [
+        Task(
+            attack=ALL_FIELDS,
+            family=Family.RECONSTRUCTION,
+            level=TOGETHER,
+            policy=policy,
+            seen=Seen.NOTHING if "intermediate" in found else Seen.Y,
+            declared=_is_declared(experiment, ALL_FIELDS, policy),
+        )
+        for policy, found in several.items()
+        if len(found) > 1 and found & _BESIDE
+    ]
 
 
 def levels(experiment: ImageExperiment, policy: str) -> list[str]:
@@ -73,13 +113,20 @@ def levels(experiment: ImageExperiment, policy: str) -> list[str]:
     return found
 
 
+def told_of(level: str, channels: Channel) -> Channel:
+    """Return what is seen of a photo of each person at a level; nothing where classes are asked."""
+    if Channel.EMBEDDING & channels:
+        return Channel.EMBEDDING  # a vector is what there is to invert, weights or not
+    return Channel.INTERMEDIATE if level == "intermediate" else Channel(0)
+
+
 def _chosen(
     experiment: ImageExperiment, shelf: Mapping[str, Attack], only: Iterable[str]
 ) -> set[str]:
     asked = list(only) or [a for a in experiment.attacks if a != "all"] or list(shelf)
     declared = [attack for attack, _ in experiment.declared if attack != "all"]
     for name in [*asked, *experiment.exclude, *declared]:
-        if name not in shelf:
+        if name not in (*shelf, ALL_FIELDS):
             raise BadInput(
                 f"There is no attack {name!r} on pictures; the shelf holds {sorted(shelf)}.",
                 way_out="See `reticent attacks`.",
@@ -95,7 +142,13 @@ def _doors(experiment: ImageExperiment, attack: Attack) -> list[tuple[str, str]]
     """Return the (policy, level) pairs that an attack goes through."""
     first = next(iter(experiment.policies))
     doors: list[tuple[str, str]] = []
-    if Channel.WEIGHTS & attack.accepts & experiment.exposed & experiment.target.channels:
+    held = Channel.WEIGHTS & attack.accepts & experiment.exposed & experiment.target.channels
+    if held and experiment.embeds:
+        # What is inverted with the network in hand got out through each policy.
+        doors += [
+            (p, "weights") for p in experiment.policies if "embedding" in levels(experiment, p)
+        ]
+    elif held:
         doors.append((first, "weights"))  # once: no policy stands before open weights
     for policy in experiment.policies:
         open_levels = levels(experiment, policy)

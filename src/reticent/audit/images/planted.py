@@ -6,9 +6,11 @@ from typing import Any, final
 
 import numpy as np
 
+from reticent.audit.images.beside import explained, medoids
 from reticent.audit.images.door import Setting
 from reticent.audit.images.experiment import ImageExperiment, Photos
 from reticent.core import Answer, Channel, Floats, Inputs, NotExposed, Population
+from reticent.targets.base import Target
 
 SURE = 8.0  # how far a prototype's own logit stands above the mean of the others
 
@@ -51,7 +53,7 @@ class SoftmaxTarget:
         return self.model
 
 
-def softmax_of(weights: Floats, middle: Floats, classes: Sequence[object], name: str) -> Any:
+def softmax_of(weights: Floats, middle: Floats, classes: Sequence[object], name: str) -> Target:
     """Return a softmax regression whose logits are weights @ (x - middle).
 
     Args:
@@ -82,16 +84,18 @@ def prototypes(experiment: ImageExperiment, photos: Photos, name: str) -> Settin
     middle = means.mean(axis=0)
     weights = means - middle
     scale = SURE / max(float((weights**2).sum(axis=1).mean()), 1e-12)
-    target = softmax_of(weights * scale, middle, experiment.target.classes, name)
-    return setting_of(experiment, target, flat=True)
+    return _linear(experiment, weights * scale, middle, name, medoids(photos, experiment.k))
 
 
 def noise(experiment: ImageExperiment, rng: np.random.Generator) -> Setting:
     """Return the model under audit with weights drawn anew, or a softmax regression of such.
 
-    What an attack makes of it shows the attack's habits and nobody's face.
+    What an attack makes of it shows the attack's habits and nobody's face. Where the endpoint shows
+    examples, they are strangers'.
     """
-    drawn = _redrawn(experiment, rng)
+    others = experiment.held_out if experiment.public is None else experiment.public
+    strangers = others.x[rng.permutation(len(others))[np.arange(experiment.k) % len(others)]]
+    drawn = _redrawn(experiment, strangers, rng)
     if drawn is not None:
         return setting_of(experiment, drawn, flat=experiment.space.flat)
     space = replace(experiment.space, flat=True)
@@ -100,8 +104,7 @@ def noise(experiment: ImageExperiment, rng: np.random.Generator) -> Setting:
     weights = rng.normal(size=(experiment.k, space.size))
     spread = float(((rows - middle) @ weights.T).std())
     weights *= SURE / 2 / max(spread, 1e-12)
-    target = softmax_of(weights, middle, experiment.target.classes, "random weights")
-    return setting_of(experiment, target, flat=True)
+    return _linear(experiment, weights, middle, "random weights", strangers)
 
 
 def setting_of(experiment: ImageExperiment, target: Any, *, flat: bool) -> Setting:
@@ -114,6 +117,7 @@ def setting_of(experiment: ImageExperiment, target: Any, *, flat: bool) -> Setti
         population=None if public is None else Population(x=space.inputs(public.x), y=public.who),
         candidates=experiment.candidates,
         secret=experiment.secret,
+        victims=space.inputs(experiment.victims),
     )
 
 
@@ -127,34 +131,47 @@ def estimator_of(experiment: ImageExperiment) -> Any | None:
     return model if isinstance(model, BaseEstimator) else None
 
 
-def _redrawn(experiment: ImageExperiment, rng: np.random.Generator) -> Any | None:
+def _linear(
+    experiment: ImageExperiment, weights: Floats, middle: Floats, name: str, shown: Floats
+) -> Setting:
+    """Return a softmax regression, explained as the model under audit is."""
+    target = softmax_of(weights, middle, experiment.classes, name)
+    return setting_of(experiment, explained(experiment, target, weights, middle, shown), flat=True)
+
+
+def _redrawn(
+    experiment: ImageExperiment, strangers: Floats, rng: np.random.Generator
+) -> Target | None:
     """Return the model with every weight drawn anew at the old spread; None where that fails."""
     import copy
 
+    from reticent.audit.images.beside import bare, dressed
     from reticent.targets.sklearn import SklearnTarget
     from reticent.targets.torch import TorchModel
 
-    if isinstance(experiment.target, TorchModel):
-        module = copy.deepcopy(experiment.target.module)
+    under = bare(experiment.target)
+    if isinstance(under, TorchModel):
+        module = copy.deepcopy(under.module)
         import torch
 
         with torch.no_grad():
             for weights in module.parameters():
                 drawn = _like(weights.numpy(), rng)
                 weights.copy_(torch.from_numpy(drawn))
-        return replace(experiment.target, module=module, name="random weights")
+        again = replace(under, module=module, name="random weights")
+        return dressed(experiment, again, strangers)
     model = estimator_of(experiment)
     if model is None:
         return None
-    again = copy.deepcopy(model)
-    last = again.steps[-1][1] if hasattr(again, "steps") else again
+    fitted = copy.deepcopy(model)
+    last = fitted.steps[-1][1] if hasattr(fitted, "steps") else fitted
     if hasattr(last, "coefs_"):
         last.coefs_ = [_like(w, rng) for w in last.coefs_]
     elif hasattr(last, "coef_"):
         last.coef_ = _like(last.coef_, rng)
     else:
         return None
-    return SklearnTarget(again, name="random weights")
+    return SklearnTarget(fitted, name="random weights")
 
 
 def _like(weights: Floats, rng: np.random.Generator) -> Floats:

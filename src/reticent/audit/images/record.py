@@ -9,14 +9,16 @@ import numpy as np
 from reticent.audit.images.controls import TWINS
 from reticent.audit.images.experiment import ImageExperiment, Photos
 from reticent.audit.images.grade import OUTCOMES, Bench
+from reticent.audit.images.identify import enrolled, identified
 from reticent.audit.images.png import png
+from reticent.audit.measured import SoFar
 from reticent.audit.pieces import Piece
 from reticent.audit.plan import Plan
 from reticent.audit.record import (
     Cell,
-    Control,
     DataEntry,
     Effort,
+    Figure,
     ImagesEntry,
     JudgeEntry,
     ModelEntry,
@@ -32,7 +34,8 @@ from reticent.audit.show import figure_of
 from reticent.audit.store import key_of
 from reticent.audit.summary import OVERFIT_GAP, statement, utility
 from reticent.audit.verdict import decide, overall
-from reticent.core import Channel, Column
+from reticent.core import Answer, Channel, Column
+from reticent.policy import Policy
 from reticent.stats.intervals import proportion
 from reticent.stats.lineup import NOBODY
 
@@ -64,11 +67,12 @@ def known_of(experiment: ImageExperiment) -> Known:
             name=experiment.target.name,
             owner=experiment.owner,
             kind=experiment.kind,
-            task="classification",
+            task="embedding" if experiment.embeds else "classification",
             digest=experiment.model_digest,
             classes=[experiment.called(i) for i in range(experiment.k)],
             train_score=train,
             test_score=test,
+            score_name="identification" if experiment.embeds else "accuracy",
         ),
         data=DataEntry(
             digest=experiment.data_digest,
@@ -87,17 +91,15 @@ def known_of(experiment: ImageExperiment) -> Known:
 def record_of(
     bench: Bench,
     plan: Plan,
-    pieces: Mapping[str, Piece],
-    controls: Sequence[Control],
-    not_run: Sequence[NotRun],
+    so_far: SoFar,
     known: Known,
     *,
     include_records: bool,
     run: RunEntry,
 ) -> Record:
     """Return the record of what has been measured so far."""
-    experiment = bench.experiment
-    done = {t.id: pieces[t.id] for t in plan.tasks if t.id in pieces}
+    experiment, controls = bench.experiment, so_far.controls
+    done = {t.id: so_far.pieces[t.id] for t in plan.tasks if t.id in so_far.pieces}
     cells = decide(
         [piece.measured for piece in done.values()],
         planned=plan.tasks,
@@ -106,7 +108,13 @@ def record_of(
     )
     twinned = any(control.name.startswith(TWINS) and control.passed for control in controls)
     cells = [_in_words(cell if twinned else _no_twin(cell)) for cell in cells]
-    listed = sorted(not_run, key=lambda n: (n.kind, n.what))
+    # A cell that ran out of queries is a piece like any other, also when it is taken over.
+    stopped = [
+        NotRun(what=i, why=str(piece.measured.cell.notes["stopped"]), kind="budget")
+        for i, piece in done.items()
+        if "stopped" in piece.measured.cell.notes
+    ]
+    listed = sorted([*so_far.not_run, *stopped], key=lambda n: (n.kind, n.what))
     whole = overall(
         cells, controls, failed=[n for n in listed if n.kind == "failed"], complete=run.complete
     )
@@ -154,6 +162,12 @@ def _in_words(cell: Cell) -> Cell:
 
 def _score(experiment: ImageExperiment, photos: Photos) -> float | None:
     answer = experiment.target.answer(experiment.space.inputs(photos.x))
+    if answer.embeddings is not None:
+        if photos is experiment.training:
+            return None  # they are what is looked up
+        return float(
+            identified(enrolled(experiment, Policy()), answer.embeddings, photos.who).mean()
+        )
     return None if answer.labels is None else float((answer.labels == photos.who).mean())
 
 
@@ -186,15 +200,33 @@ def _policies(experiment: ImageExperiment) -> list[PolicyEntry]:
             name=name,
             digest=policy.digest,
             defences=policy.to_list(),
-            utility=utility(
-                raw,
-                policy.apply(raw, x, secret=experiment.secret),
-                experiment.held_out.who,
-                experiment.confidence,
+            utility=_utility(
+                experiment, policy, raw, policy.apply(raw, x, secret=experiment.secret)
             ),
         )
         for name, policy in experiment.policies.items()
     ]
+
+
+def _utility(
+    experiment: ImageExperiment, policy: Policy, raw: Answer, after: Answer
+) -> list[Figure]:
+    who, level = experiment.held_out.who, experiment.confidence
+    if raw.embeddings is None:
+        return utility(raw, after, who, level)
+    found = []
+    for name, chain, told in (("before", Policy(), raw), ("after", policy, after)):
+        if told.embeddings is not None:
+            right = identified(enrolled(experiment, chain), told.embeddings, who)
+            metric = f"identification_{name}"
+            found.append(
+                figure_of(
+                    proportion(
+                        int(right.sum()), len(who), metric=metric, confidence=level, members=False
+                    )
+                )
+            )
+    return found
 
 
 def _exposed(

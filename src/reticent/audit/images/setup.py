@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from reticent.audit.images.beside import explain, medoids
 from reticent.audit.images.experiment import ImageExperiment, Photos
 from reticent.audit.images.judges import usual_panel
 from reticent.audit.images.twins import Recipe
@@ -38,29 +39,42 @@ def image_experiment(
     notes: list[str] = []
     labels = _in_order(training.labels)
     target = load_picture_model(config, space, labels, notes, trust=trust_model_file)
-    if not target.classes:
+    embeds = config.model.answers == "embedding"
+    people = tuple(labels) if embeds else target.classes
+    if not people:
         raise BadInput(
             f"{target.name} has no classes; pictures are made of a classifier's classes.",
-            way_out="Set model.classes, or audit the classifier.",
+            way_out='Set model.classes, or model.answers = "embedding" if it answers with vectors.',
         )
     _answers(target, space, training.x[:1])
-    warnings = [*notes, *_seen_before(training, held_out, public), *_known_faces(target, public)]
+    warnings = [*notes, *_seen_before(training, held_out, public), *_known_faces(people, public)]
     seed = config.audit.seed
-    k = len(target.classes)
+    k = len(people)
     wanted: tuple[int, ...] = ()
     if k > config.data.max_people:
         rng = np.random.default_rng([seed, 6])
         wanted = tuple(sorted(rng.choice(k, config.data.max_people, replace=False).tolist()))
+    known = Photos(x=training.x, who=_who(training.labels, people, "training"))
+    others = held_out if public is None else public
+    exposed = config.exposure
     return ImageExperiment(
-        target=target,
+        target=explain(
+            target,
+            space,
+            explainer=exposed.explainer,
+            layer=exposed.layer,
+            mean=others.x.mean(axis=0),
+            examples=medoids(known, k) if exposed.explainer == "prototype" else training.x[:k],
+        ),
+        enrolled=people if embeds else (),
         space=space,
         owner=config.model.owner,
         kind=config.model.reached_by,
         model_digest=model_digest(config.base / config.model.path),
-        training=Photos(x=training.x, who=_who(training.labels, target.classes, "training")),
-        held_out=Photos(x=held_out.x, who=_who(held_out.labels, target.classes, "held_out")),
+        training=known,
+        held_out=Photos(x=held_out.x, who=_who(held_out.labels, people, "held_out")),
         public=None if public is None else Photos(x=public.x, who=_strangers(public.labels)),
-        names=tuple(map(str, target.classes)) if config.data.show_names else None,
+        names=tuple(map(str, people)) if config.data.show_names else None,
         exposed=config.exposure.reachable,
         policies=config.policies,
         judges=config.audit.judges or usual_panel(),
@@ -104,15 +118,17 @@ def load_picture_model(
     from reticent.targets.pictures import ChannelsFirst
 
     model, path = config.model, config.base / config.model.path
-    weights = bool(Channel.WEIGHTS & config.exposure.reachable)
-    if model.reached_by == "torch" or (model.reached_by == "onnx" and weights):
+    beside = Channel.WEIGHTS | Channel.EXPLANATION | Channel.INTERMEDIATE
+    embeds = model.answers == "embedding"
+    through_torch = embeds or bool(beside & config.exposure.reachable)
+    if model.reached_by == "torch" or (model.reached_by == "onnx" and through_torch):
         from reticent.targets.torch import load_torch
 
         try:
             return load_torch(
                 path,
                 images=space,
-                classes=tuple(model.classes or labels),
+                classes=() if embeds else tuple(model.classes or labels),
                 answers=model.answers,
                 factory=model.call,
                 beside=config.base,
@@ -120,7 +136,7 @@ def load_picture_model(
                 name=model.title,
             )
         except BadInput as error:
-            if model.reached_by == "torch":
+            if model.reached_by == "torch" or embeds:
                 raise
             notes.append(
                 f"The graph has no gradients here, so that nothing was run on its weights: {error}"
@@ -154,10 +170,10 @@ def _read(config: ImageConfig, source: str, shape: Sequence[int] | None) -> Pict
 def _answers(target: Target, space: ImageSpace, one: Floats) -> None:
     """Ask once, so that a model that takes other pictures is named before anything is measured."""
     answer = target.answer(space.inputs(one))
-    if answer.scores is None and answer.labels is None:
+    if answer.scores is None and answer.labels is None and answer.embeddings is None:
         raise BadInput(
-            f"{target.name} answers with neither labels nor scores.",
-            way_out="Audit a classifier.",
+            f"{target.name} answers with neither labels nor scores nor vectors.",
+            way_out="Audit a classifier, or an embedder.",
         )
 
 
@@ -226,14 +242,14 @@ def _seen_before(training: Pictures, held_out: Pictures, public: Pictures | None
     )
 
 
-def _known_faces(target: Target, public: Pictures | None) -> list[str]:
+def _known_faces(people: Sequence[object], public: Pictures | None) -> list[str]:
     if public is None:
         return []
-    both = sorted({_said(v) for v in public.labels.tolist()} & {str(c) for c in target.classes})
+    both = sorted({_said(v) for v in public.labels.tolist()} & {str(c) for c in people})
     if not both:
         return []
     return [
         f"The adversary's pictures carry labels of {len(both)} of the model's "
-        f"{len(target.classes)} classes; if they show the same people, what an attack finds may "
+        f"{len(people)} classes; if they show the same people, what an attack finds may "
         "come from them and not from the model."
     ]

@@ -7,6 +7,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from reticent.audit.images.beside import bare, dressed, medoids
 from reticent.audit.images.door import Setting
 from reticent.audit.images.experiment import ImageExperiment, Photos
 from reticent.audit.images.planted import estimator_of, prototypes, setting_of
@@ -93,7 +94,7 @@ def _by_fit(experiment: ImageExperiment, photos: Photos) -> Target:
 
     from reticent.targets.sklearn import SklearnTarget
 
-    values: Column = np.array(experiment.target.classes)
+    values: Column = np.array(experiment.classes)
     again: Any = clone(estimator_of(experiment))
     again.fit(experiment.space.inputs(photos.x), values[photos.who])
     return SklearnTarget(again, name="twin")
@@ -102,7 +103,7 @@ def _by_fit(experiment: ImageExperiment, photos: Photos) -> Target:
 def _by_recipe(experiment: ImageExperiment, recipe: Recipe, photos: Photos, seed: int) -> Target:
     from reticent.targets.pictures import ChannelsFirst, as_taken
 
-    x = as_taken(experiment.target, experiment.space.inputs(photos.x)).astype(np.float32)
+    x = as_taken(bare(experiment.target), experiment.space.inputs(photos.x)).astype(np.float32)
     try:
         model: Any = recipe.train(x, photos.who.copy(), seed)
     except Exception as error:  # whatever a training function raises
@@ -113,7 +114,7 @@ def _by_recipe(experiment: ImageExperiment, recipe: Recipe, photos: Photos, seed
             way_out="It is called with (x, y, seed) and returns the trained model; try it alone.",
         ) from error
     if callable(getattr(model, "named_parameters", None)):
-        return _module(experiment, recipe, model.eval())
+        return _module(experiment, recipe, model.eval(), photos)
     if not callable(getattr(model, "predict_proba", None)):
         raise BadInput(
             f"{recipe.name} returned a {type(model).__name__}; a torch module or an estimator with "
@@ -132,14 +133,16 @@ def _by_recipe(experiment: ImageExperiment, recipe: Recipe, photos: Photos, seed
     return ChannelsFirst(target) if isinstance(experiment.target, ChannelsFirst) else target
 
 
-def _module(experiment: ImageExperiment, recipe: Recipe, module: Any) -> Target:
+def _module(experiment: ImageExperiment, recipe: Recipe, module: Any, photos: Photos) -> Target:
     from reticent.targets.torch import TorchModel
 
-    if isinstance(experiment.target, TorchModel):
-        return replace(experiment.target, module=module, name="twin")
+    under = bare(experiment.target)
+    if isinstance(under, TorchModel):
+        again = replace(under, module=module, name="twin")
+        return dressed(experiment, again, medoids(photos, experiment.k))
     return TorchModel(
         module=module,
-        classes=experiment.target.classes,
+        classes=experiment.classes,
         answers=recipe.answers,
         images=experiment.space,
         name="twin",
