@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from reticent.textindex.compiling import inlined
 
 U = np.uint64
 M1, M2, M3 = U(0x9E3779B97F4A7C15), U(0xC2B2AE3D27D4EB4F), U(0xD6E8FEB86659FD93)
@@ -40,7 +42,7 @@ def _prefetch(typing: Any, array: Any, index: Any) -> Any:
 prefetch: Any = _prefetch  # numba gives the first argument
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def mix(lo: Any, hi: Any, k0: Any, k1: Any) -> Any:
     """Return the hash of a block."""
     h = (lo ^ k0) * M1
@@ -48,25 +50,25 @@ def mix(lo: Any, hi: Any, k0: Any, k1: Any) -> Any:
     return h ^ (h >> U(32))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def bits(h: Any) -> Any:
     """Three bits of a 64-bit word: which ones, the low part of the hash says."""
     return (ONE << (h & U(63))) | (ONE << ((h >> U(6)) & U(63))) | (ONE << ((h >> U(12)) & U(63)))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def scaled(h: Any, n: Any) -> Any:
     """Return a hash's place among n, by its upper half."""
     return np.int64(((h >> U(32)) * U(n)) >> U(32))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def holds_zero(w: Any) -> Any:
     """Return whether one of eight bytes is zero."""
     return ((w - _LOW) & ~w & _HIGH) != NONE
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def tag_of(own: Any, following: Any) -> Any:
     """Four bits of a block's hash and four of the next one's, which the bucket does not use."""
     return np.uint8(((own >> U(24)) & U(15)) | (((following >> U(24)) & U(15)) << U(4)))

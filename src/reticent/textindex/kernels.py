@@ -11,8 +11,8 @@ corpus itself. `reticent.textindex.layout` says where things lie.
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from reticent.textindex.compiling import inlined, kernel
 from reticent.textindex.hashing import NONE, ONE, U, bits, mix, prefetch, scaled, tag_of
 from reticent.textindex.layout import (
     ACTIVE,
@@ -70,7 +70,7 @@ __all__ = [
 MOST_ENTRIES = 4096  # looked at for one byte of text, of a bucket
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _filtered(
     words: Any,
     history: Any,
@@ -109,7 +109,7 @@ def _filtered(
     return n
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _block(history: Any, read: Any) -> Any:
     """Return the block that ends before byte `read`, as two words."""
     lo = hi = NONE
@@ -119,7 +119,7 @@ def _block(history: Any, read: Any) -> Any:
     return lo, hi
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def scan(state: Any, piece: Any, segment: Any, k0: Any, k1: Any) -> Any:
     """Read the folded bytes `piece` on; return how many events are in the state now.
 

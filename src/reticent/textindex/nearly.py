@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from reticent.textindex.compiling import kernel
 from reticent.textindex.hashing import ONE, U, prefetch, scaled
 from reticent.textindex.layout import (
     BANDS,
@@ -31,7 +31,7 @@ BAND_ZERO = 1 << 40  # added, so that no band has the number 0 of an empty place
 NEAR_EVERY = 8  # bytes from one alignment to the next: bounded work
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def read_nearly(
     state: Any,
     history: Any,
@@ -111,7 +111,7 @@ def read_nearly(
     return events
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _aligned(history: Any, text: Any, i: Any, j: Any, most: Any) -> Any:
     """Read text and corpus backwards from equal bytes i and j; return where they began to be alike.
 

@@ -7,8 +7,8 @@ written at random afterwards lies in the processor's caches.
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from reticent.textindex.compiling import inlined, kernel
 from reticent.textindex.hashing import (
     M1,
     M2,
@@ -32,7 +32,7 @@ _TAG = U(0xFF << 20)  # of a hash, bits that neither the Bloom filter nor the bu
 _TAG_SHIFT = U(20)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _hash_at(words: Any, i: Any, k0: Any, k1: Any) -> Any:
     lo, hi = words[2 * i], words[2 * i + 1]
     if holds_zero(lo) or holds_zero(hi):
@@ -40,7 +40,7 @@ def _hash_at(words: Any, i: Any, k0: Any, k1: Any) -> Any:
     return mix(lo, hi, k0, k1) | ONE
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_blocks(text: Any, n_blocks: Any, k0: Any, k1: Any, starts: Any) -> Any:
     """Fill `starts` (PARTS + 1) with where each part of the blocks begins; return how many."""
     words = text.view(np.uint64)
@@ -53,7 +53,7 @@ def count_blocks(text: Any, n_blocks: Any, k0: Any, k1: Any, starts: Any) -> Any
     return starts[PARTS]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def deal(
     text: Any, n_blocks: Any, k0: Any, k1: Any, starts: Any, hashes: Any, numbers: Any
 ) -> None:
@@ -73,7 +73,7 @@ def deal(
         numbers[at] = np.uint32(i)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fill_tables(
     text: Any,
     starts: Any,
@@ -144,7 +144,7 @@ def fill_tables(
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _drop_equals(words: Any, their: Any, start: Any, end: Any, least: Any, gone: Any) -> Any:
     """Mark those of a bucket's blocks that have equals before them; return how many."""
     # Whole words, so a little more than must be.
@@ -166,7 +166,7 @@ def _drop_equals(words: Any, their: Any, start: Any, end: Any, least: Any, gone:
     return dropped
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sum_on(words: Any, sums: Any) -> None:
     """Take words, a multiple of four of them, into the four sums."""
     a, b, c, d = sums[0], sums[1], sums[2], sums[3]
@@ -182,13 +182,13 @@ def sum_on(words: Any, sums: Any) -> None:
     sums[0], sums[1], sums[2], sums[3] = a, b, c, d
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def first_sums(seed: Any) -> Any:
     """Return the sums of nothing."""
     return np.array([seed, seed ^ M1, seed ^ M2, seed ^ M3], np.uint64)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def last_sum(sums: Any, n_words: Any, seed: Any) -> Any:
     """Return a 64-bit sum over words that any single change of them changes."""
     return mix(sums[0] ^ (sums[1] * M2), sums[2] ^ (sums[3] * M3), U(n_words), seed)
