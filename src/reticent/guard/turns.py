@@ -42,7 +42,7 @@ class Wait:
         self._error = error
         then, self.then = self.then, None
         if then is not None:
-            if asyncio.current_task() is None:
+            if asyncio.current_task(self._loop) is None:
                 then()
             else:  # the errand must not take somebody else's task for its own
                 self._loop.call_soon(then)
@@ -56,7 +56,7 @@ class Wait:
         """
         if not self.over:
             try:
-                if asyncio.current_task() is None:
+                if asyncio.current_task(self._loop) is None:
                     yield self
                 else:
                     self._future = self._loop.create_future()

@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from itertools import chain as joined
 from pathlib import Path
 from typing import Any, final
 
@@ -89,7 +88,7 @@ class SqliteStore:
             with self._away():  # one statement is a transaction of its own
                 connection = self._writing()
                 self._synchronize(connection, durable=durable)
-                connection.execute(_inserting(chain, len(rows)), list(joined.from_iterable(rows)))
+                connection.execute(_inserting(chain, len(rows)), _cells(rows))
             return
         with self._transaction(durable=durable) as connection:
             _insert(connection, chain, rows, checkpoint)
@@ -292,7 +291,7 @@ def _insert(
     # back; so as few of them as can be, however few the rows.
     for i in range(0, len(rows), _ROWS_AT_ONCE):
         some = rows[i : i + _ROWS_AT_ONCE]
-        connection.execute(_inserting(chain, len(some)), list(joined.from_iterable(some)))
+        connection.execute(_inserting(chain, len(some)), _cells(some))
     if checkpoint is not None:
         connection.execute(
             f"INSERT INTO {chain}_checkpoints VALUES (?, ?)",
@@ -303,6 +302,25 @@ def _insert(
 @lru_cache(maxsize=4 * _ROWS_AT_ONCE)
 def _inserting(chain: str, rows: int) -> str:
     return f"INSERT INTO {_known(chain)}_rows VALUES " + ", ".join(["(?, ?, ?, ?, ?, ?)"] * rows)
+
+
+def _cells(rows: Sequence[Row]) -> list[Any]:
+    """Return the cells of rows, one row after the other, in types that sqlite3 takes at once.
+
+    For every value that is not exactly an int, a float, a str or a bytearray it looks for an
+    adapter, in vain, which takes longer than the value does.
+    """
+    cells: list[Any] = []
+    for sequence, payload, salt, commitment, link, erased in rows:
+        cells += (
+            sequence,
+            bytearray(payload),
+            bytearray(salt),
+            bytearray(commitment),
+            bytearray(link),
+            int(erased),
+        )
+    return cells
 
 
 def _known(chain: str) -> str:
