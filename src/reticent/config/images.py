@@ -98,10 +98,12 @@ class ImageModel(Table):
         description="Class values in the order of the scores, if the model has none. Default for "
         "torch: the names of the training photos' classes in order.",
     )
-    answers: Literal["logits", "probabilities", "embedding"] = Field(
-        default="logits",
-        description="What comes out of a torch module. embedding: a vector a picture, as of a face "
-        "network; what is sought then is the face behind a stored vector.",
+    answers: Literal["logits", "probabilities", "embedding"] | None = Field(
+        default=None,
+        examples=["logits"],
+        description="What comes out of a torch module or an ONNX graph. embedding: a vector a "
+        "picture, as of a face network; what is sought then is the face behind a stored vector. "
+        "Default: probabilities if its answers to the training photos are such, else logits.",
     )
     recipe: Call | None = Field(
         default=None,

@@ -1,13 +1,22 @@
 """ONNX models through onnxruntime (the extra `onnx`)."""
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Literal, final
 
 import numpy as np
 
-from reticent.core import Answer, BadAnswer, BadInput, Channel, Inputs, NotExposed, check_raw
+from reticent.core import (
+    Answer,
+    BadAnswer,
+    BadInput,
+    Channel,
+    Floats,
+    Inputs,
+    NotExposed,
+    check_raw,
+)
 from reticent.targets._onnx_classes import class_lists
 from reticent.targets._raw import (
     CHUNK_ROWS,
@@ -46,6 +55,7 @@ class OnnxTarget:
         declared: class values in the order of the probabilities; found in the file if empty.
         labels_only: for classifiers whose second output is margins, not probabilities.
         chunk_rows: rows asked at a time.
+        answers: what its numbers are; logits are answered as the probabilities that they stand for.
 
     Raises: BadInput if onnxruntime is missing, or the file is no model that can be audited.
     """
@@ -55,6 +65,7 @@ class OnnxTarget:
     declared: tuple[object, ...] = ()
     labels_only: bool = False
     chunk_rows: int = CHUNK_ROWS
+    answers: Literal["probabilities", "logits", "embedding"] = "probabilities"
     _session: Any = field(init=False, repr=False)
     _label: str | None = field(init=False, repr=False)
     _numbers: str | None = field(init=False, repr=False)
@@ -70,7 +81,8 @@ class OnnxTarget:
             raise BadInput(f"{self.name} has no label output.", way_out="Drop labels_only.")
         put(self, "_label", label)
         put(self, "_numbers", None if self.labels_only else numbers)
-        put(self, "_classes", self.declared or self._found_classes())
+        named = () if self.answers == "embedding" else self.declared or self._found_classes()
+        put(self, "_classes", named)
         for entry in self._session.get_inputs():
             if entry.type not in {*_NUMBERS, "tensor(string)"}:
                 raise BadInput(
@@ -85,12 +97,17 @@ class OnnxTarget:
 
     def __reduce__(self) -> Any:
         # A session cannot cross to a worker process; the file can be opened there again.
-        given = (self.path, self.name, self.declared, self.labels_only, self.chunk_rows)
+        given = (
+            *(self.path, self.name, self.declared, self.labels_only),
+            *(self.chunk_rows, self.answers),
+        )
         return OnnxTarget, given
 
     @property
     def channels(self) -> Channel:
         """Return the channels the raw model offers; the graph's weights are not handed out."""
+        if self.answers == "embedding":
+            return Channel.EMBEDDING
         if not self._classes:
             return Channel.VALUE
         scored = Channel.SCORES | Channel.TOP_K
@@ -118,6 +135,20 @@ class OnnxTarget:
         raw = in_chunks(self._ask, chosen, chunk_rows=1 if fixed else self.chunk_rows)
         return check_raw(raw, questions=len(x), model=self.name)
 
+    @property
+    def names_no_class(self) -> bool:
+        """Return whether it answers with numbers alone, so that its classes are their places."""
+        return self._label is None and not self.declared
+
+    def numbers(self, x: Inputs) -> Floats:
+        """Return what comes out beside labels, (n, k), as it is.
+
+        Raises: BadAnswer if nothing does, or it is of another shape.
+        """
+        bare = replace(self, answers="embedding")
+        told = bare.answer(x).embeddings
+        return np.empty((len(x), 0)) if told is None else told
+
     def weights(self) -> object:
         """Raise NotExposed: white-box attacks read fitted estimators, not graphs."""
         raise NotExposed(
@@ -144,6 +175,8 @@ class OnnxTarget:
                 strict=True,
             )
         )
+        if self.answers == "embedding":
+            return Answer(embeddings=np.asarray(told[self._numbers or ""], dtype=np.float64))
         if not self._classes:
             return Answer(values=as_values(told[wanted[0]], model=self.name))
         scores = None
@@ -152,6 +185,9 @@ class OnnxTarget:
             if isinstance(raw, list):
                 raw = _unzipped(raw, self._classes, self.name)
             scores = as_scores(raw, classes=len(self._classes), model=self.name)
+            if self.answers == "logits":
+                e = np.exp(scores - scores.max(axis=1, keepdims=True))
+                scores = e / e.sum(axis=1, keepdims=True)
         if self._label is None and scores is not None:
             return Answer(labels=scores.argmax(axis=1), scores=scores)
         labels = as_labels(told[self._label or ""], self._classes, model=self.name)

@@ -31,7 +31,7 @@ def onnx_module(path: Path) -> nn.Module:
     except ImportError as error:
         raise BadInput(
             f"{path} is to be turned into a torch module, and onnx is not installed.",
-            way_out="Install it with: pip install onnx.",
+            way_out="Install it with: pip install 'reticent[onnx]'.",
         ) from error
     try:
         graph = onnx.load(str(path)).graph
@@ -71,6 +71,9 @@ class _Step:
     settings: Mapping[str, Any]
 
 
+_WEIGHTED = frozenset({"Conv", "Gemm", "MatMul"})  # their second input was learned
+
+
 class OnnxModule(nn.Module):
     """A graph, computed node by node."""
 
@@ -84,6 +87,15 @@ class OnnxModule(nn.Module):
         nn.Module.__init__(self)
         self.takes, self.gives, self.steps = takes, gives, list(steps)
         self.held = dict(constants)
+        # Named as weights, so that who draws a module's weights anew draws these.
+        learned = {
+            step.takes[1]
+            for step in self.steps
+            if step.kind in _WEIGHTED and len(step.takes) > 1 and step.takes[1] in self.held
+        }
+        for name in learned:
+            self.held[name] = nn.Parameter(self.held[name], requires_grad=False)
+        self.learned = nn.ParameterList([self.held[name] for name in sorted(learned)])
         self.eval()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -251,7 +251,7 @@ def _from_weights(path: Path, factory: str | None, beside: Path | None) -> Any:
     except ImportError as error:
         raise BadInput(
             f"{path} holds safetensors, and safetensors is not installed.",
-            way_out="Install it with: pip install 'reticent[language]'.",
+            way_out="Install it with: pip install 'reticent[torch]'.",
         ) from error
     make: Callable[..., Any] = load_function(factory, beside=beside)
     module = make()

@@ -152,10 +152,13 @@ def _redrawn(
     under = bare(experiment.target)
     if isinstance(under, TorchModel):
         module = copy.deepcopy(under.module)
+        learned = list(module.parameters())
+        if not learned:
+            return None
         import torch
 
         with torch.no_grad():
-            for weights in module.parameters():
+            for weights in learned:
                 drawn = _like(weights.numpy(), rng)
                 weights.copy_(torch.from_numpy(drawn))
         again = replace(under, module=module, name="random weights")

@@ -9,12 +9,13 @@ import numpy as np
 from reticent.audit.images.beside import explain, medoids
 from reticent.audit.images.experiment import ImageExperiment, Photos
 from reticent.audit.images.judges import usual_panel
+from reticent.audit.images.load import load_picture_model
 from reticent.audit.images.twins import Recipe
 from reticent.config import ImageConfig
-from reticent.core import BadInput, Channel, Column, Floats, ImageSpace, Ints
+from reticent.core import BadInput, Column, Floats, ImageSpace, Ints
 from reticent.data.images import Pictures, read_pictures
 from reticent.targets.base import Target
-from reticent.targets.files import load_model, model_digest
+from reticent.targets.files import model_digest
 
 
 def image_experiment(
@@ -38,7 +39,7 @@ def image_experiment(
     space = ImageSpace(shape=tuple(shape), low=low, high=high, flat=config.model.taken_as == "flat")
     notes: list[str] = []
     labels = _in_order(training.labels)
-    target = load_picture_model(config, space, labels, notes, trust=trust_model_file)
+    target = load_picture_model(config, space, training, labels, notes, trust=trust_model_file)
     embeds = config.model.answers == "embedding"
     people = tuple(labels) if embeds else target.classes
     if not people:
@@ -84,7 +85,7 @@ def image_experiment(
         exclude=tuple(config.audit.exclude),
         declared=config.audit.family,
         twin_models=config.audit.twin_models,
-        recipe=_recipe(config),
+        recipe=_recipe(config, target),
         tolerance=config.audit.tolerance,
         confidence=config.audit.confidence,
         ppv_declared=config.audit.ppv_declared,
@@ -96,69 +97,15 @@ def image_experiment(
     )
 
 
-def load_picture_model(
-    config: ImageConfig,
-    space: ImageSpace,
-    labels: Sequence[object],
-    notes: list[str],
-    *,
-    trust: bool,
-) -> Target:
-    """Return the model that the configuration names, asked with pictures as `space` has them.
-
-    Args:
-        config: as written.
-        space: its pictures.
-        labels: of the training photos in order: the classes of a model that does not name its own.
-        notes: what was noticed is added here.
-        trust: the user's consent that the file may run code.
-
-    Raises: BadInput for a file that is no such model.
-    """
-    from reticent.targets.pictures import ChannelsFirst
-
-    model, path = config.model, config.base / config.model.path
-    beside = Channel.WEIGHTS | Channel.EXPLANATION | Channel.INTERMEDIATE
-    embeds = model.answers == "embedding"
-    through_torch = embeds or bool(beside & config.exposure.reachable)
-    if model.reached_by == "torch" or (model.reached_by == "onnx" and through_torch):
-        from reticent.targets.torch import load_torch
-
-        try:
-            return load_torch(
-                path,
-                images=space,
-                classes=() if embeds else tuple(model.classes or labels),
-                answers=model.answers,
-                factory=model.call,
-                beside=config.base,
-                trust=trust,
-                name=model.title,
-            )
-        except BadInput as error:
-            if model.reached_by == "torch" or embeds:
-                raise
-            notes.append(
-                f"The graph has no gradients here, so that nothing was run on its weights: {error}"
-            )
-    first = model.taken_as == "channels_first"
-    if model.reached_by == "onnx" and model.classes is not None:
-        from reticent.targets.onnx import OnnxTarget
-
-        target: Target = OnnxTarget(path, name=model.title, declared=tuple(model.classes))
-    else:
-        target = load_model(path, trust=trust, name=model.title)
-    return ChannelsFirst(target) if first else target
-
-
-def _recipe(config: ImageConfig) -> Recipe | None:
+def _recipe(config: ImageConfig, target: Target) -> Recipe | None:
     from reticent.targets.function import load_function
 
     spec = config.model.recipe
+    answers = getattr(target, "answers", config.model.answers) or "logits"
     if spec is None:
         return None
     train: Any = load_function(spec, beside=config.base)
-    return Recipe(train=train, name=spec, answers=config.model.answers)
+    return Recipe(train=train, name=spec, answers=answers)
 
 
 def _read(config: ImageConfig, source: str, shape: Sequence[int] | None) -> Pictures:
