@@ -43,9 +43,7 @@ def test_only_a_model_without_curves_is_taken_for_straight(model, curved):
     assert view.curved == curved
     # What is said is so: slopes at two places are the same, or are not.
     slope = np.eye(3)[:1]
-    here, there = (
-        view.forward(np.full((1, 6), v, dtype=np.float32))[1](slope) for v in (0.1, 0.9)
-    )
+    here, there = (view.forward(np.full((1, 6), v, dtype=np.float32))[1](slope) for v in (0.1, 0.9))
     assert np.array_equal(here, there) != curved
 
 
