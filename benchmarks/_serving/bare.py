@@ -29,6 +29,7 @@ class Bare:
         headers: Mapping[str, str],
         address: str,
         body: Any,
+        seat: Any = None,
     ) -> Reply:
         while not isinstance(body, bytes):
             message = await body()

@@ -29,7 +29,7 @@ class Seeing:
     def __init__(self):
         self.seen = []
 
-    async def handle(self, method, path, query, headers, address, body):
+    async def handle(self, method, path, query, headers, address, body, seat=None):
         assert isinstance(body, bytes)
         kept = {name: value for name, value in headers.items() if name != "content-length"}
         self.seen.append((method, path, query, kept, body))

@@ -24,7 +24,7 @@ class Answering:
         self.asked = 0
         self.may = asyncio.Event()
 
-    async def handle(self, method, path, query, headers, address, body):
+    async def handle(self, method, path, query, headers, address, body, seat=None):
         self.asked += 1
         await self.may.wait()
         return Reply(200, self.body)

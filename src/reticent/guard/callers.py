@@ -21,6 +21,7 @@ from reticent.guard.arrival import Disconnected, read_headers
 from reticent.guard.pipeline import Reply
 from reticent.guard.refusals import Refused
 from reticent.guard.replies import UNREADABLE, head_of
+from reticent.guard.seats import Seat
 from reticent.guard.turns import Errand, in_task
 
 if TYPE_CHECKING:
@@ -94,9 +95,12 @@ class KnownHead:
         request: as it was read; one at a time is answered.
         headers: without the length.
         path, query: as they were read.
+
+    Attributes:
+        seat: what the pipeline remembers of it.
     """
 
-    __slots__ = ("_end", "_start", "headers", "path", "query", "request")
+    __slots__ = ("_end", "_start", "headers", "path", "query", "request", "seat")
 
     def __init__(
         self,
@@ -113,6 +117,7 @@ class KnownHead:
         self.headers = headers
         self.path = path
         self.query = query
+        self.seat = Seat()
 
     def body_in(self, data: bytes) -> bytes | None:
         """Return the body of a request, if that and this head is all that there is."""
@@ -429,8 +434,9 @@ class CallerConnection(asyncio.Protocol):
             await self._drained
         known = self._known
         body: bytes | None
+        seat: Seat | None = None
         if known is not None and known.request is request:
-            headers, path, query = known.headers, known.path, known.query
+            headers, path, query, seat = known.headers, known.path, known.query, known.seat
             body, request.body = request.body, b""
         else:
             try:
@@ -456,6 +462,7 @@ class CallerConnection(asyncio.Protocol):
             headers,
             self._address,
             body if body is not None else _Pieces(self, request).receive,
+            seat,
         )
         if reply.stream is not None:
             if not await self._stream(reply, request):

@@ -18,6 +18,7 @@ from reticent.guard.padding import until_grid
 from reticent.guard.quiet import Tally
 from reticent.guard.refusals import Refused
 from reticent.guard.screens import is_private, noted
+from reticent.guard.seats import Seat
 from reticent.guard.text_filter import Finding
 from reticent.guard.text_flow import TextFlow, asked_again, shaped_reply
 from reticent.guard.types import (
@@ -25,9 +26,12 @@ from reticent.guard.types import (
     Authenticator,
     Caller,
     Entry,
+    Frame,
+    Framed,
     Journal,
     JournalDown,
     Limits,
+    Scope,
 )
 from reticent.guard.upstream.errors import UpstreamBad, UpstreamError, UpstreamSlow
 from reticent.guard.validation import OUTSIDE, TOO_MANY_ROWS
@@ -91,6 +95,7 @@ class _Passage:
     headers: Mapping[str, str]
     address: str
     started_s: float
+    seat: Seat | None = None
     caller: Caller | None = None
     gate: Gate | None = None
     question: Question | None = None
@@ -141,12 +146,16 @@ class Pipeline:
         headers: Mapping[str, str],
         address: str,
         receive: Receive | bytes,
+        seat: Seat | None = None,
     ) -> Reply:
-        """Return the reply to a request; every request gets one. See `read_body` for `receive`.
+        """Return the reply to a request; every request gets one.
+
+        For `receive` see `read_body`, or it is all of the body; `seat` is where what follows from
+        this head, from this connection, is remembered for the next that is alike.
 
         Raises: Disconnected if the caller has gone.
         """
-        passage = _Passage(method, path, headers, address, self.clock())
+        passage = _Passage(method, path, headers, address, self.clock(), seat)
         self.metrics.arrived()
         try:
             return await self._answered(passage, query, receive)
@@ -189,29 +198,20 @@ class Pipeline:
         if caller is None:
             raise refusals.unauthenticated()
         passage.caller = caller
-        passage.address = self.identity.address_of(passage.headers, passage.address)
-        granted: Sequence[Gate] = gates.by_place.get((caller.tenant, passage.path), ())
-        for gate in granted:
-            if not caller.may_ask(gate.model, gate.endpoint.sensitivity):
-                granted = _granted(granted, caller)
-                break
-        if not granted or passage.method != "POST":
-            raise refusals.nothing_here()
-        if len(granted) == 1:
-            passage.gate = granted[0]
-        if query:
-            raise refusals.unreadable("A query string is not taken here.")
-        most_bytes = gates.body_bytes
-        if isinstance(receive, bytes):  # nearly every request is one piece
-            body = whole_body(receive, passage.headers, longest=most_bytes)
+        seat = passage.seat
+        if (
+            seat is not None
+            and seat.caller is caller
+            and seat.gates is gates
+            and isinstance(receive, bytes)
+        ):
+            gate = passage.gate = seat.gate
+            passage.address = seat.address
+            body = whole_body(receive, passage.headers, longest=gates.body_bytes)
+            question = self._question(gate, passage, body, seat.media_type)
+            scopes = seat.scopes
         else:
-            body = await read_body(
-                receive, passage.headers, longest=most_bytes, timeout_s=gates.body_timeout_s
-            )
-        gate = passage.gate = granted[0] if len(granted) == 1 else _named_in(body, granted)
-        question = self._question(gate, passage, body)
-        passage.question = question
-        scopes = gate.scopes(caller, passage.address)
+            gate, question, scopes = await self._asked(passage, caller, query, receive)
         admission = self.limits.admit_at_once(scopes, question.cost)
         if admission is None:
             admission = await self.limits.admit(scopes, question.cost, sensitive=gate.sensitive)
@@ -238,7 +238,7 @@ class Pipeline:
         except BadPolicy as error:
             self.tally.fault(error)
             raise refusals.closed("policy does not fit", 0.0) from error
-        entry = self._entry(passage, gate, caller, question)
+        entry = self._row(passage, gate, caller, question)
         if gate.durable or not self.journal.take(entry):
             await self.journal.append(entry, durable=gate.durable)
         self._kept(passage, entry, question)
@@ -250,10 +250,41 @@ class Pipeline:
         self.metrics.answered(gate.model, question.cost, self.clock() - passage.started_s)
         return Reply(200, body, gate.digest)
 
-    def _question(self, gate: Gate, passage: _Passage, body: bytes) -> Question:
-        request = WireRequest(
-            method="POST", path=passage.path, body=body, media_type=media_type(passage.headers)
-        )
+    async def _asked(
+        self, passage: _Passage, caller: Caller, query: bytes, receive: Receive | bytes
+    ) -> tuple[Gate, Question, tuple[Scope, ...]]:
+        """Return what a caller asks of which gate, and who is counted for it."""
+        gates = self.gates
+        passage.address = self.identity.address_of(passage.headers, passage.address)
+        granted: Sequence[Gate] = gates.by_place.get((caller.tenant, passage.path), ())
+        for gate in granted:
+            if not caller.may_ask(gate.model, gate.endpoint.sensitivity):
+                granted = _granted(granted, caller)
+                break
+        if not granted or passage.method != "POST":
+            raise refusals.nothing_here()
+        if len(granted) == 1:
+            passage.gate = granted[0]
+        if query:
+            raise refusals.unreadable("A query string is not taken here.")
+        most_bytes = gates.body_bytes
+        if isinstance(receive, bytes):  # nearly every request is one piece
+            body = whole_body(receive, passage.headers, longest=most_bytes)
+        else:
+            body = await read_body(
+                receive, passage.headers, longest=most_bytes, timeout_s=gates.body_timeout_s
+            )
+        gate = passage.gate = granted[0] if len(granted) == 1 else _named_in(body, granted)
+        kind = media_type(passage.headers)
+        question = self._question(gate, passage, body, kind)
+        scopes = gate.scopes(caller, passage.address)
+        if passage.seat is not None and len(granted) == 1:
+            address = passage.address
+            passage.seat.take(gates, gate, caller, address=address, media_type=kind, scopes=scopes)
+        return gate, question, scopes
+
+    def _question(self, gate: Gate, passage: _Passage, body: bytes, kind: str) -> Question:
+        request = WireRequest(method="POST", path=passage.path, body=body, media_type=kind)
         try:
             question = gate.protocol.read_question(request, gate.interface)
         except BadQuestion as error:
@@ -267,6 +298,7 @@ class Pipeline:
             passage.prints = fingerprints(gate.fingerprint_key, question.rows)
         except BadInput as error:  # a cell without stable bytes, where no inputs are declared
             raise refusals.invalid(OUTSIDE) from error
+        passage.question = question
         return question
 
     async def _streamed(
@@ -282,7 +314,7 @@ class Pipeline:
         except UpstreamError as error:
             raise _no_reply(error) from error
         try:
-            entry = self._entry(passage, gate, caller, question)
+            entry = self._row(passage, gate, caller, question)
             await self.journal.append(entry, durable=gate.durable)
             self._kept(passage, entry, question)
         except BaseException:
@@ -329,8 +361,26 @@ class Pipeline:
         digest = gate.digest if gate else ""
         return Reply(refused.status, body, digest, refused.retry_after_s)
 
-    def _entry(self, passage: _Passage, gate: Gate, caller: Caller, question: Question) -> Entry:
+    def _row(
+        self, passage: _Passage, gate: Gate, caller: Caller, question: Question
+    ) -> Entry | Framed:
         """Return the journal row of an answer."""
+        seat = passage.seat
+        if (
+            seat is None
+            or seat.caller is not caller
+            or seat.gate is not gate
+            or self.gates.keep_inputs
+        ):
+            return self._entry(passage, gate, caller, question)
+        frame = seat.frames.get(question.cost)
+        if frame is None:
+            frame = Frame(self._entry(passage, gate, caller, question))
+            seat.keep(question.cost, frame)
+        return Framed(frame, self.wall(), passage.prints)
+
+    def _entry(self, passage: _Passage, gate: Gate, caller: Caller, question: Question) -> Entry:
+        """Return the same, with all that it says in its own place."""
         identity, token = self.who(caller)
         return Entry(
             time_s=self.wall(),
@@ -348,12 +398,13 @@ class Pipeline:
             detail={"inputs": question.rows} if self.gates.keep_inputs else _NOTHING,
         )
 
-    def _kept(self, passage: _Passage, entry: Entry, question: Question) -> None:
+    def _kept(self, passage: _Passage, row: Entry | Framed, question: Question) -> None:
         """Note an answer that is in the journal."""
+        entry = row.frame.entry if isinstance(row, Framed) else row
         passage.outcome = entry.outcome
-        self.activity.answered(entry.tenant, entry.identity, entry.model, entry.rows, entry.time_s)
+        self.activity.answered(entry.tenant, entry.identity, entry.model, entry.rows, row.time_s)
         if self.watching.on:
-            self.watching.see(entry, question.rows)
+            self.watching.see(row.whole() if isinstance(row, Framed) else row, question.rows)
 
     async def _keep_found(self, passage: _Passage, gate: Gate, findings: Sequence[Finding]) -> None:
         """Journal what the text filter found: fingerprints under the index's key, never text."""

@@ -1,8 +1,8 @@
 """The nouns that the parts of the guard share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol, final
 
 EVERY_MODEL = "*"
 #: Grants of all models of a sensitivity class: "@public", "@internal", "@sensitive".
@@ -163,6 +163,37 @@ class Entry:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
+@final
+class Frame:
+    """What entries have in common that differ in time and fingerprints alone.
+
+    Args:
+        entry: one of them; its own time and fingerprints do not count. It never changes.
+
+    Attributes:
+        entry: that one.
+        around: what a journal writes around the two; its own to set.
+    """
+
+    __slots__ = ("around", "entry")
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.around: tuple[bytes, bytes] | None = None
+
+
+class Framed(NamedTuple):
+    """An entry by its frame: many are made, and few differ in more than this."""
+
+    frame: Frame
+    time_s: float
+    fingerprints: tuple[bytes, ...]
+
+    def whole(self) -> Entry:
+        """Return the entry."""
+        return replace(self.frame.entry, time_s=self.time_s, fingerprints=self.fingerprints)
+
+
 class Journal(Protocol):
     """Append-only, chained; the guard's memory for investigators."""
 
@@ -171,14 +202,14 @@ class Journal(Protocol):
         """Return why nothing can be kept now; "" while all is well."""
         ...
 
-    async def append(self, entry: Entry, *, durable: bool) -> None:
+    async def append(self, entry: Entry | Framed, *, durable: bool) -> None:
         """Keep an entry; with `durable`, return only when it is on disk.
 
         Raises: JournalDown when it cannot be kept; the guard then answers nobody.
         """
         ...
 
-    def take(self, entry: Entry) -> bool:
+    def take(self, entry: Entry | Framed) -> bool:
         """Do what `append` does for an entry that is not durable; False if there is no room now.
 
         Raises: JournalDown, likewise.

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from reticent.core import BadRecord
-from reticent.guard.types import Entry
+from reticent.guard.types import Entry, Framed
 
 SALT_BYTES = 16
 _TEXTS = ("tenant", "identity", "token", "network", "model", "outcome", "policy")
@@ -101,34 +101,47 @@ def wrong_with(row: Row) -> str:
     return ""
 
 
-def payload_of(entry: Entry) -> bytes:
+def payload_of(entry: Entry | Framed) -> bytes:
     """Return an entry as canonical JSON: keys in order, no spaces, nothing that is empty.
 
     What JSON cannot say (a bare object, half a character) is written in words, never left out:
     an odd value must not cost the row.
     """
-    if not entry.detail and type(entry.time_s) is float:  # nearly all: many differ in these alone
-        try:
-            before, after = _around_time(
-                entry.kind,
-                entry.tenant,
-                entry.identity,
-                entry.token,
-                entry.network,
-                entry.model,
-                entry.rows,
-                entry.outcome,
-                entry.status,
-                entry.policy,
-            )
-        except TypeError:  # cannot be said, or not be remembered
+    if isinstance(entry, Framed):
+        frame, time_s, prints = entry
+        around = frame.around or _around(frame.entry)
+        frame.around = around
+        if around is None or type(time_s) is not float:
+            return _written(entry.whole())
+    else:
+        around, time_s, prints = _around(entry), entry.time_s, entry.fingerprints
+        if around is None or type(time_s) is not float:
             return _written(entry)
-        prints = entry.fingerprints
-        if prints:
-            told = (prints[0] if len(prints) == 1 else b"".join(prints)).hex().encode()
-            before = b'"fingerprints":"%b",%b' % (told, before)
-        return b"{%b%b%b" % (before, orjson.dumps(entry.time_s), after)
-    return _written(entry)
+    if not prints:
+        return b"{%b%b%b" % (around[0], orjson.dumps(time_s), around[1])
+    told = (prints[0] if len(prints) == 1 else b"".join(prints)).hex().encode()
+    return b'{"fingerprints":"%b",%b%b%b' % (told, around[0], orjson.dumps(time_s), around[1])
+
+
+def _around(entry: Entry) -> tuple[bytes, bytes] | None:
+    """Return what stands around the time, as `_around_time` does; None for what has to be read."""
+    if entry.detail:
+        return None
+    try:  # nearly all: many differ in time and fingerprints alone
+        return _around_time(
+            entry.kind,
+            entry.tenant,
+            entry.identity,
+            entry.token,
+            entry.network,
+            entry.model,
+            entry.rows,
+            entry.outcome,
+            entry.status,
+            entry.policy,
+        )
+    except TypeError:  # cannot be said, or not be remembered
+        return None
 
 
 @lru_cache(maxsize=4096, typed=True)

@@ -32,9 +32,9 @@ from reticent.guard.journal.checkpoint import (
 )
 from reticent.guard.journal.keys import JournalKeys
 from reticent.guard.journal.store import Store, StoreAway
-from reticent.guard.types import Entry, JournalDown
+from reticent.guard.types import Entry, Framed, JournalDown
 
-Waiting: TypeAlias = "tuple[Entry, asyncio.Future[None] | None]"
+Waiting: TypeAlias = "tuple[Entry | Framed, asyncio.Future[None] | None]"
 
 _SALTS_BYTES = 16_384
 _BUSY, _IDLE, _LINGERING = 0, 1, 2
@@ -89,7 +89,7 @@ class ChainedJournal:
         self._calling = False  # `_hurry` is about to run
         self._closing = False
         self._down = ""
-        self._kept: list[Entry] = []
+        self._kept: list[Entry | Framed] = []
         self._doubt: list[Row] = []  # the last commit, if nobody can say whether it counted,
         self._kept_in_doubt = 0  # and how many of `_kept` were in it
         try:
@@ -116,7 +116,7 @@ class ChainedJournal:
         """Return where the chain ends on disk."""
         return self._head
 
-    async def append(self, entry: Entry, *, durable: bool) -> None:
+    async def append(self, entry: Entry | Framed, *, durable: bool) -> None:
         """Keep an entry; with `durable`, return only when it is on disk.
 
         Raises: JournalDown when it cannot be kept.
@@ -138,7 +138,7 @@ class ChainedJournal:
             loop.call_soon(self._hurry)
         await kept
 
-    def take(self, entry: Entry) -> bool:
+    def take(self, entry: Entry | Framed) -> bool:
         """Keep an entry without a promise of durability; return False if there is no room now.
 
         Raises: JournalDown when it cannot be kept.
@@ -245,7 +245,7 @@ class ChainedJournal:
             self._doubt, self._kept_in_doubt = rows, len(self._kept)
         settle(waiting, self._down)
 
-    def _sealed(self, entries: Sequence[Entry]) -> list[Row]:
+    def _sealed(self, entries: Sequence[Entry | Framed]) -> list[Row]:
         size = SALT_BYTES * len(entries)
         if len(self._salts) < size:  # each call lets go of the interpreter's lock: so many at once
             self._salts = os.urandom(size + _SALTS_BYTES)
