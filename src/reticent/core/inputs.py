@@ -131,8 +131,13 @@ def _floats(row: Any) -> bytes:
     total = sum(row)
     if total != total:  # a NaN, or infinities of both signs
         return b""
+    return canonical_floats([cell + 0.0 for cell in row] if 0.0 in row else row)
+
+
+def canonical_floats(row: Sequence[float]) -> bytes:
+    """Return `canonical_rows` of one row of 1 to 1,024 finite floats, without -0.0, unchecked."""
     cells: list[Any] = [_NUMBER] * (2 * len(row))
-    cells[1::2] = [cell + 0.0 for cell in row] if 0.0 in row else row
+    cells[1::2] = row
     return _tagged(len(row)).pack(*cells)
 
 

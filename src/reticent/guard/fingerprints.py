@@ -9,11 +9,14 @@ from hashlib import blake2b
 from typing import Any
 
 from reticent.core import Inputs, canonical_rows
+from reticent.core.inputs import canonical_floats
 
 FINGERPRINT_BYTES = 16
 
 
-def fingerprints(key: bytes, rows: "Inputs | Sequence[Any]") -> tuple[bytes, ...]:
+def fingerprints(
+    key: bytes, rows: "Inputs | Sequence[Any]", *, floats: bool = False
+) -> tuple[bytes, ...]:
     """Return one keyed BLAKE2b hash (16 bytes, RFC 7693) a row of inputs.
 
     Rows that are equal as inputs have equal fingerprints, see `canonical_rows`.
@@ -21,12 +24,13 @@ def fingerprints(key: bytes, rows: "Inputs | Sequence[Any]") -> tuple[bytes, ...
     Args:
         key: 16 to 64 bytes; one for each model, so that models cannot be compared.
         rows: a table, an array, or rows as JSON has them.
+        floats: they are lists of few finite floats, without -0.0, as has been looked already.
 
     Raises: BadInput for a cell that has no stable bytes.
     """
     return tuple(
         [
             blake2b(row, digest_size=FINGERPRINT_BYTES, key=key).digest()
-            for row in canonical_rows(rows)
+            for row in (map(canonical_floats, rows) if floats else canonical_rows(rows))
         ]
     )

@@ -37,6 +37,7 @@ from reticent.guard.upstream.errors import UpstreamBad, UpstreamError, UpstreamS
 from reticent.guard.validation import OUTSIDE, TOO_MANY_ROWS
 from reticent.guard.watching import Watching
 from reticent.protocols import BadQuestion, BadReply, Question, WireRequest
+from reticent.protocols.base import CHECKED
 
 if TYPE_CHECKING:  # an extra of its own
     from reticent.guard.tracing import Tracer
@@ -295,7 +296,9 @@ class Pipeline:
         if fault:
             raise refusals.invalid(fault)
         try:
-            passage.prints = fingerprints(gate.fingerprint_key, question.rows)
+            rows = question.rows
+            floats = question.details.get(CHECKED) is rows
+            passage.prints = fingerprints(gate.fingerprint_key, rows, floats=floats)
         except BadInput as error:  # a cell without stable bytes, where no inputs are declared
             raise refusals.invalid(OUTSIDE) from error
         passage.question = question

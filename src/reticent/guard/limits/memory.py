@@ -120,8 +120,9 @@ class MemoryLimits:
         """Return the answer, or None if the file must be asked first. No await in here."""
         kept = self._kept
         levels: list[tuple[Spending, int]] = []
+        held: list[Spending] = []
         wait_us, culprit, reason = 0, "", ""
-        slots = unleased = False
+        unleased = False
         for scope in scopes:
             key = scope.key
             one = kept.get(key)
@@ -132,12 +133,13 @@ class MemoryLimits:
             level = 0
             rate = one.rate
             if rate is not None:
-                elapsed_us = now_us - one.at_us
                 level = one.level_units
-                if elapsed_us > 0:
-                    level -= elapsed_us * rate.units_per_us
-                    if level < 0:
-                        level = 0
+                if level:
+                    elapsed_us = now_us - one.at_us
+                    if elapsed_us > 0:
+                        level -= elapsed_us * rate.units_per_us
+                        if level < 0:
+                            level = 0
                 poured = level + rows * rate.units_per_row
                 if poured > rate.room_units:
                     wait = rate_wait_us(level, rows, rate)
@@ -146,13 +148,15 @@ class MemoryLimits:
                     if wait > wait_us:
                         wait_us, culprit, reason = wait, key, "rate"
                 level = poured
-            if scope.concurrent is not None:
-                slots = True
-                if one.in_flight >= scope.concurrent and wait_us < BUSY_RETRY_S * US_PER_S:
+            most = scope.concurrent
+            if most is not None:
+                held.append(one)
+                if one.in_flight >= most and wait_us < BUSY_RETRY_S * US_PER_S:
                     wait_us, culprit, reason = int(BUSY_RETRY_S * US_PER_S), key, "concurrent"
-            if scope.lifetime_rows is not None:
+            most = scope.lifetime_rows
+            if most is not None:
                 spent = one.spent + rows
-                if spent > scope.lifetime_rows:
+                if spent > most:
                     return refusal(NEVER_US, key, "lifetime")
                 if spent > one.leased:
                     unleased = True
@@ -178,11 +182,11 @@ class MemoryLimits:
                 one.at_us = now_us
             if one.scope.lifetime_rows is not None:
                 one.spent += rows
-            for window in one.windows:
-                window.book(rows)
-        if not slots:
+            if one.windows:
+                for window in one.windows:
+                    window.book(rows)
+        if not held:
             return GRANTED
-        held = [one for one, _ in levels if one.scope.concurrent is not None]
         for one in held:
             one.in_flight += 1
         return Admission(granted=True, ticket=Ticket(held))

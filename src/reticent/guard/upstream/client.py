@@ -60,6 +60,7 @@ class HttpUpstream:
         "_connect_timeout_s",
         "_host",
         "_keep",
+        "_loop",
         "_max_header_bytes",
         "_max_reply_bytes",
         "_pool",
@@ -96,6 +97,7 @@ class HttpUpstream:
         self._addresses = PinnedAddresses(host, self._port, resolver=resolver)
         self._connect_timeout_s = connect_timeout_s
         self._keep = tuple(keep)
+        self._loop: asyncio.AbstractEventLoop | None = None  # in which it is used first
         self._max_header_bytes = max_header_bytes
         self._max_reply_bytes = max_reply_bytes
         self._pool = ConnectionPool(self._connect, most=connections, idle_s=idle_s)
@@ -109,11 +111,22 @@ class HttpUpstream:
 
         Raises: UpstreamError. Cancelling ends the connection, so the server can notice.
         """
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
         now_s = loop.time()
-        connection = await self._ask(
-            self._writer.write(request), now_s, now_s + self._timeout_s, whole=True
-        )
+        deadline_s = now_s + self._timeout_s
+        data = self._writer.write(request)
+        connection = self._pool.take(now_s)
+        if connection is None:
+            connection = await self._ask(data, now_s, deadline_s, whole=True)
+        else:
+            try:
+                await connection.ask(data, deadline_s, whole=True)
+            except BaseException as error:
+                connection = await self._ask_again(
+                    connection, error, data, now_s, deadline_s, whole=True
+                )
         reader = connection.reader
         response = WireResponse(
             status=reader.status,
@@ -150,18 +163,28 @@ class HttpUpstream:
         pool = self._pool
         connection = pool.take(now_s) or await pool.new(deadline_s)
         try:
-            try:
-                await connection.ask(data, deadline_s, whole=whole)
-            except ConnectionLost:
-                if not self._retry_lost:
-                    raise
-            else:
-                return connection
-        except BaseException:
-            connection.abort()
-            pool.give_back(connection, now_s)
-            raise
-        connection = await pool.fresh(connection, deadline_s)
+            await connection.ask(data, deadline_s, whole=whole)
+        except BaseException as error:
+            return await self._ask_again(connection, error, data, now_s, deadline_s, whole=whole)
+        return connection
+
+    async def _ask_again(
+        self,
+        lost: Connection,
+        error: BaseException,
+        data: bytes,
+        now_s: float,
+        deadline_s: float,
+        *,
+        whole: bool,
+    ) -> Connection:
+        """Ask over a new connection if the one before was lost unanswered; else raise `error`."""
+        pool = self._pool
+        if not self._retry_lost or not isinstance(error, ConnectionLost):
+            lost.abort()
+            pool.give_back(lost, now_s)
+            raise error
+        connection = await pool.fresh(lost, deadline_s)
         try:
             await connection.ask(data, deadline_s, whole=whole)
         except BaseException:
