@@ -16,8 +16,8 @@ from reticent.audit.record import (
     PictureOutcome,
     Record,
 )
-from reticent.report import render
-from reticent.report.wall import OUTCOMES, walls
+from reticent.report import render, words
+from reticent.report.wall import OUTCOMES, overview, walls
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
 KINDS: tuple[PictureOutcome, ...] = tuple(OUTCOMES)
@@ -124,3 +124,87 @@ def test_no_name_breaks_out(name):
 
 def test_an_audit_of_tables_has_no_wall():
     assert walls(plain()) == []
+
+
+def seen_by(cell, *, access: str, policy: str, found: float, dlib: float, queries: int = 0):
+    """Return a cell about pictures that two of three judges, and dlib, recognise so often."""
+    figures = [sample.figure(f"line_up[{name}]", x) for name, x in (("lda", found), ("dlib", dlib))]
+    return cell.model_copy(
+        update={
+            "id": f"{cell.attack}/{access}/{policy}/{queries}",
+            "family": "reconstruction",
+            "access": access,
+            "policy": policy,
+            "seen": "y",
+            "primary": sample.figure("line_up_2of3", found),
+            "figures": figures,
+            "queries": queries,
+            "gain": None,
+            "curves": [],
+        }
+    )
+
+
+def several() -> Record:
+    record = pictured()
+    cell, (first, second) = record.cells[0], [p.name for p in record.policies[:2]]
+    judge = JudgeEntry(
+        name="dlib", how="d", decides=True, genuine=sample.figure("genuine_photos[dlib]", 0.95)
+    )
+    return record.model_copy(
+        update={
+            "images": record.images.model_copy(update={"judges": [judge], "pictures": []}),
+            "cells": [
+                seen_by(cell, access="together", policy=first, found=0.9, dlib=0.8, queries=90),
+                seen_by(cell, access="label", policy=first, found=0.6, dlib=0.2, queries=50),
+                seen_by(cell, access="label", policy=first, found=0.6, dlib=0.2, queries=40),
+                seen_by(cell, access="label", policy=first, found=0.5, dlib=0.5, queries=10),
+                seen_by(cell, access="scores", policy=second, found=0.7, dlib=0.35, queries=60),
+            ],
+        }
+    )
+
+
+def test_the_best_attack_at_each_access_stands_first_with_what_it_cost():
+    record = several()
+    best = overview(record)
+    assert [(b.cell.access, b.cell.queries) for b in best] == [
+        ("label", 40),
+        ("together", 90),
+        ("scores", 60),
+    ]
+    assert best[1].field == "every field together"
+    page = parse(render(record, "html")).by_id["pictures"].text
+    assert "label alone" in page
+    assert "label alone" in render(record, "md")
+
+
+def test_a_good_judge_that_sees_the_people_in_fewer_than_half_is_heard():
+    record = several()
+    label, together, scores = overview(record)
+    assert label.doubt.startswith("dlib, which recognises 95")
+    assert (together.doubt, scores.doubt) == ("", "")  # half is not fewer than half
+    page = parse(render(record, "html")).by_id["pictures"].text
+    assert page.count("*") == 2  # in its row, and what it means
+    poor = sample.figure("genuine_photos[dlib]", 0.5)
+    judges = [record.images.judges[0].model_copy(update={"genuine": poor})]
+    images = record.images.model_copy(update={"judges": judges})
+    assert not overview(record.model_copy(update={"images": images}))[0].doubt
+
+
+def test_the_gain_is_over_a_picture_of_nobody():
+    record = several()
+    gain = sample.figure("gain", 0.4)
+    cells = [cell.model_copy(update={"gain": gain, "attribute": None}) for cell in record.cells]
+    page = parse(render(record.model_copy(update={"cells": cells}), "html")).by_id["gain"].text
+    assert "Gain over a picture of nobody" in page
+    assert "class known" in page
+    assert "imputation" not in page
+    assert "Non-members" not in page
+
+
+def test_who_holds_vectors_and_the_network_is_said():
+    assert words.access("weights", "vectors") == words.access("copy")
+    assert words.access("weights") != words.access("copy")
+    assert "vector of one photo" in words.seen("vectors", "reconstruction")
+    assert "texts" not in words.seen("vectors", "reconstruction")

@@ -18,7 +18,7 @@ from reticent.report.figures import precision, queries, roc, strip, svg
 from reticent.report.matrix import grids
 from reticent.report.ranking import severity
 from reticent.report.summary import summarise
-from reticent.report.wall import OUTCOMES, SMALL, walls
+from reticent.report.wall import OUTCOMES, SMALL, overview, walls
 
 _OPEN = 6  # panels of a figure that stand open; more fold away
 _DRAWN = 24  # panels of a figure that are drawn at all
@@ -83,6 +83,7 @@ def render(record: Record) -> str:
             security=security(style, script, pictures=record.images is not None),
             walls=walls(record),
             outcomes=OUTCOMES,
+            overview=overview(record),
             small=record.images is not None and max(record.images.shape[:2]) < SMALL,
             grids=grids(record),
             rocs=_panels(record, "roc"),
@@ -174,7 +175,8 @@ def _panels(record: Record, curve: str) -> list[Panel]:
     """Return panels of at most as many lines as there are styles, the worst first.
 
     ROC: a panel for each policy, access and so on, a line for each attack. Success against
-    queries: a panel for each policy and attribute, a line for each attack, access and so on.
+    queries: a panel for each policy and attribute (of pictures: policy and access), a line for
+    each attack, access and so on.
     """
     having = sorted((c for c in record.cells if roc.curve_of(c, curve)), key=severity)
     is_roc = curve == "roc"
@@ -210,15 +212,23 @@ def _panel_order(group: tuple[tuple[int, str], list[Cell]]) -> tuple[Any, ...]:
     )
 
 
+_BY_ACCESS = frozenset({"reconstruction"})  # as many attacks as there are styles for lines
+
+
 def _line_name(cell: Cell, is_roc: bool) -> str:
-    parts = [cell.attack] if is_roc else [cell.attack, cell.access, f"seen {cell.seen}"]
+    if is_roc:
+        return fmt.one_line(cell.attack)
+    seen = words.seen_briefly(cell.seen, cell.family)
+    by_access = cell.family in _BY_ACCESS
+    parts = [cell.attack, seen] if by_access else [cell.attack, cell.access, seen]
     return ", ".join(fmt.one_line(part) for part in parts)
 
 
 def _where(cell: Cell, is_roc: bool) -> str:
     parts = [] if cell.family in {"membership", "attribute"} else [words.family(cell.family)]
     parts.append(f"policy {cell.policy}")
-    parts += [f"access {cell.access}", f"seen {cell.seen}"] if is_roc else []
+    parts += [f"access {cell.access}"] if is_roc or cell.family in _BY_ACCESS else []
+    parts += [f"seen {cell.seen}"] if is_roc else []
     parts += [cell.attribute] if cell.attribute else []
     parts += [cell.subgroup] if cell.subgroup != "all" else []
     return ", ".join(fmt.one_line(part) for part in parts)
@@ -242,9 +252,10 @@ def _gains(record: Record) -> list[Plot]:
         rows = list(best.values())[:48]
         scale = strip.shared_scale(f for c in rows for f in (c.gain, c.population_inference))
         baseline = next((cell.baseline for cell in rows if cell.baseline is not None), None)
+        split = any(cell.population_inference is not None for cell in rows)
         plots.append(
             Plot(
-                fmt.one_line(attribute or "hidden column"),
+                fmt.one_line(attribute or _what_is_gained(record, rows)),
                 f"{words.metric(baseline.metric)}: {fmt.full(baseline)}" if baseline else "",
                 strip.header(scale),
                 tuple(
@@ -254,19 +265,25 @@ def _gains(record: Record) -> list[Plot]:
                             [
                                 (cell.gain, 0, "members"),
                                 (cell.population_inference, 1, "non-members"),
-                            ],
+                            ][: 2 if split else 1],
                             scale,
                             0.0,
                         ),
-                        (_short(cell.gain), _short(cell.population_inference)),
+                        (_short(cell.gain), _short(cell.population_inference))[: 2 if split else 1],
                     )
                     for cell in rows
                 ),
-                ("Members", "Non-members"),
+                ("Members", "Non-members") if split else ("Gain",),
                 len(cells) - len(rows),
             )
         )
     return plots
+
+
+def _what_is_gained(record: Record, rows: list[Cell]) -> str:
+    if record.images is not None and rows and rows[0].family == "reconstruction":
+        return words.sentence(words.metric(rows[0].primary.metric))
+    return "hidden column"
 
 
 def _forests(record: Record) -> list[Plot]:

@@ -7,7 +7,7 @@ from reticent.audit.record import Record
 from reticent.report import evidence, format as fmt, wording, words
 from reticent.report.matrix import grids
 from reticent.report.summary import summarise
-from reticent.report.wall import walls
+from reticent.report.wall import overview, walls
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$]|:(?=//)|(?<=www)\.)")
 _START = re.compile(r"^(\d*)([-+=.)#:])")
@@ -160,6 +160,17 @@ def _pictures(record: Record) -> list[str]:
         for wall in walls(record)
         for row in wall.rows
     ]
+    best = [
+        [
+            escape(one.cell.policy),
+            one.field,
+            escape(one.cell.attack),
+            fmt.short(one.cell.primary) + (f" ({escape(one.doubt)})" if one.doubt else ""),
+            f"{one.cell.queries:,}",
+            f"{one.gradient_steps:,}",
+        ]
+        for one in overview(record)
+    ]
     outcomes = [
         [
             escape(wall.cell.id),
@@ -182,6 +193,9 @@ def _pictures(record: Record) -> list[str]:
         "## Pictures",
         f"Each judge picks one of {record.images.people:,} people and never met the model; the "
         "pictures themselves are in the HTML report.",
+        table(
+            ["Policy", "The adversary goes by", "Attack", "People found", "Queries", "Steps"], best
+        ),
         table(["Judge", "Looks at", "Decides", "Genuine photos recognised"], judges),
         table(["Cell", "Judge", "Right person first", "First five", "Corrected"], lines),
         table(["Cell", "Outcomes", "Gradient steps", "Queries"], outcomes),

@@ -90,7 +90,7 @@ def _access_order(access: str) -> tuple[int, str]:
 
 
 def _detail(cell: Cell, with_metric: bool) -> str:
-    parts = [cell.attribute or "", f"seen {cell.seen}"]
+    parts = [cell.attribute or "", words.seen_briefly(cell.seen, cell.family)]
     parts += [cell.subgroup] if cell.subgroup != "all" else []
     parts += [words.metric(cell.primary.metric)] if with_metric else []
     return ", ".join(fmt.one_line(part) for part in parts if part)

@@ -10,7 +10,10 @@ TIER_ORDER: tuple[Tier, ...] = ("E3", "E2", "E1", "E?", "E0")
 """From the worst to the best."""
 _HARMS = ("none", "low", "moderate", "medium", "high", "severe", "critical")
 _ERRORS = ("mae", "rmse", "mse", "error", "log_loss")
-_REACH = ("label", "value", "top_k", "scores", "logits", "weights")
+_REACH = (
+    *("label", "value", "top_k", "scores", "logits"),
+    *("explanation", "intermediate", "together", "embedding", "weights"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ def counterparts(record: Record, cell: Cell, policy: str) -> list[Cell]:
 
 def is_file(cell: Cell) -> bool:
     """Return whether a finding was made in the model file itself."""
-    return is_finding(cell) and cell.access == "weights"
+    # A stored vector got out through a policy, even if its network is in hand.
+    return is_finding(cell) and cell.access == "weights" and cell.seen != "vectors"
 
 
 def clears(cells: Sequence[Cell], policy: str) -> bool:

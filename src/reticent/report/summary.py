@@ -131,9 +131,10 @@ def _whom(record: Record, top: Cell | None) -> tuple[str, ...]:
     if top is None:
         tried = sorted({fmt.one_line(cell.access) for cell in record.cells})
         return (f"Access tried: {', '.join(tried) or 'none'}.",)
+    asked = "picture" if record.images is not None else "row"
     sentences = [
-        f"To {words.access(top.access)}, {words.seen(top.seen, top.family)}, within "
-        f"{_count(top.queries, 'row')} asked."
+        f"To {words.access(top.access, top.seen)}, {words.seen(top.seen, top.family)}, within "
+        f"{_count(top.queries, asked)} asked."
     ]
     findings = [cell for cell in record.cells if is_finding(cell)]
     least = min(findings, key=lambda cell: (severity(cell)[2], cell.queries))
@@ -141,7 +142,7 @@ def _whom(record: Record, top: Cell | None) -> tuple[str, ...]:
         sentences.append(
             f"The easiest to reach of all findings ({_name(least.attack)} under the policy "
             f"{_name(least.policy)}: {fmt.short(least.primary)}) is open to "
-            f"{words.access(least.access)}."
+            f"{words.access(least.access, least.seen)}."
         )
     return tuple(sentences)
 
@@ -245,6 +246,8 @@ def _least(record: Record, top: Cell) -> tuple[str, ...]:
     if len(strongest) < 2:
         return ()
     least = min(strongest, key=lambda cell: cell.primary.estimate or 0.0)
+    if least.primary.estimate == max(cell.primary.estimate or 0.0 for cell in strongest):
+        return ()  # all leave the same
     return (
         f"The policy {_name(least.policy)} leaves the least of it: its strongest attack of this "
         f"kind reaches {fmt.short(least.primary)}.",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reticent.audit.record import Cell, Figure, ImagesEntry, Picture, PictureOutcome, Record
-from reticent.report.format import one_line
+from reticent.report.format import one_line, percent
 from reticent.report.ranking import severity
 
 #: Outcome -> mark and meaning. The marks differ in shape, so that they need no colour.
@@ -16,6 +16,7 @@ OUTCOMES: Mapping[PictureOutcome, tuple[str, str]] = {
     "not found": ("○", "two of the three judges do not see the person"),
     "not made": ("·", "no picture was made, for want of queries or because it failed"),
 }
+GOOD = 0.9  # of genuine photos, recognised by a judge whose doubt counts
 SMALL = 40  # pixels: smaller pictures are shown with hard edges
 
 
@@ -70,6 +71,7 @@ class Wall:
         counts: outcome -> how many.
         rows: line-up results.
         gradient_steps: that the attack took.
+        doubt: see `doubt`.
     """
 
     cell: Cell
@@ -77,6 +79,96 @@ class Wall:
     counts: tuple[tuple[PictureOutcome, int], ...]
     rows: tuple[Row, ...]
     gradient_steps: int
+    doubt: str
+
+
+#: Access -> what the adversary goes by, in the order of how easily it is had.
+FIELDS: Mapping[str, str] = {
+    "label": "label alone",
+    "top_k": "top scores",
+    "scores": "scores",
+    "explanation": "label and explanation",
+    "intermediate": "inner layer, seen of one photo",
+    "together": "every field together",
+    "embedding": "vector of one photo",
+    "weights": "model file",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best attack at one access through one policy.
+
+    Attributes:
+        field: what the adversary goes by.
+        cell: its cell.
+        gradient_steps: that it took.
+        doubt: why its pictures may not be faces to the eye; "" if nothing says so.
+    """
+
+    field: str
+    cell: Cell
+    gradient_steps: int
+    doubt: str
+
+
+def overview(record: Record) -> list[Best]:
+    """Return the best attack at each access through each policy; nothing for other audits."""
+    if record.images is None:
+        return []
+    steps = {effort.cell: effort.gradient_steps for effort in record.images.effort}
+    best: dict[tuple[str, str], Cell] = {}
+    for cell in record.cells:
+        key = (cell.access, cell.policy)
+        if key not in best or _found(cell) > _found(best[key]):
+            best[key] = cell
+    order, policies = list(FIELDS), [entry.name for entry in record.policies]
+    ranked = sorted(
+        best.values(),
+        key=lambda c: (
+            policies.index(c.policy) if c.policy in policies else len(policies),
+            order.index(c.access) if c.access in order else len(order),
+        ),
+    )
+    return [
+        Best(_field(cell), cell, steps.get(cell.id, 0), doubt(cell, record.images))
+        for cell in ranked
+    ]
+
+
+def doubt(cell: Cell, images: ImagesEntry) -> str:
+    """Return what a good judge says against a cell's pictures; "" if none does.
+
+    Small judges agree on pictures that are no faces to the eye. A judge that recognises genuine
+    photos well, and sees the people in fewer than half as many pictures, is a sign of that.
+    """
+    found = cell.primary.estimate
+    if not found:
+        return ""
+    figures = {figure.metric: figure for figure in cell.figures}
+    for judge in images.judges:
+        genuine, seen = judge.genuine.estimate, figures.get(f"line_up[{judge.name}]")
+        if genuine is None or seen is None or seen.estimate is None:
+            continue
+        if genuine >= GOOD and seen.estimate < found / 2:
+            return (
+                f"{one_line(judge.name)}, which recognises {percent(genuine)} of genuine photos, "
+                f"sees the person in {percent(seen.estimate)} of these pictures"
+            )
+    return ""
+
+
+def _found(cell: Cell) -> tuple[float, float, int]:
+    """Return a key that grows with what was found: by two of three, by each judge, cheaply."""
+    estimate = cell.primary.estimate
+    each = [f.estimate or 0.0 for f in cell.figures if f.metric.startswith("line_up[")]
+    return (-1.0 if estimate is None else estimate, sum(each), -cell.queries)
+
+
+def _field(cell: Cell) -> str:
+    if (cell.access, cell.seen) == ("weights", "vectors"):
+        return "vector of one photo, and the network"
+    return FIELDS.get(cell.access, one_line(cell.access))
 
 
 def walls(record: Record) -> list[Wall]:
@@ -96,6 +188,7 @@ def walls(record: Record) -> list[Wall]:
             counts=_counts(by_cell[cell.id]),
             rows=_rows(cell, images),
             gradient_steps=steps.get(cell.id, 0),
+            doubt=doubt(cell, images),
         )
         for cell in cells
     ]

@@ -76,6 +76,9 @@ ACCESSES = {
     "embedding": "anyone who gets hold of vectors and may ask the embedder",
     "tokens": "anyone who may have the model write",
     "logprobs": "anyone who may have the model write and sees its log-probabilities",
+    "explanation": "anyone who may ask the model and sees its explanations",
+    "intermediate": "anyone who gets hold of an inner layer's output and may ask the model",
+    "together": "anyone who sees every field of the model's answers",
     "copy": "anyone who gets hold of vectors and has a copy of the embedder",
     "weights": "anyone who holds the model file; no output policy can help there",
 }
@@ -86,6 +89,12 @@ SEENS = {
     "label": "having seen the model's answer for the person",
     "scores": "having seen the model's full answer for the person",
     "vectors": "having seen the vectors, and nothing of the texts",
+}
+
+_OF_PICTURES = {
+    "y": "knowing no more of each person than the class",
+    "vectors": "having seen the vector of one photo of each person",
+    "inner layer": "having seen an inner layer's output for one photo of each person",
 }
 
 NOT_RUN = {
@@ -177,13 +186,25 @@ def learns(cell: Cell) -> str:
     return CLAIMS.get(cell.family, one_line(cell.family)).replace("{attribute}", attribute)
 
 
-def access(name: str) -> str:
-    """Return who has this access."""
+def access(name: str, seen: str = "") -> str:
+    """Return who has this access, having seen this."""
+    if (name, seen) == ("weights", "vectors"):
+        return ACCESSES["copy"]
     return ACCESSES.get(name, f"anyone with access to {one_line(name)}")
 
 
 def seen(name: str, family: str = "") -> str:
     """Return what the adversary had seen."""
     if family == "reconstruction":
-        return "knowing no more of each person than the class"
+        return _OF_PICTURES.get(name, _OF_PICTURES["y"])
     return SEENS.get(name, f"having seen {one_line(name)}")
+
+
+def seen_briefly(name: str, family: str = "") -> str:
+    """Return what the adversary had seen, for a table.
+
+    >>> seen_briefly("y", "attribute"), seen_briefly("y", "reconstruction")
+    ('seen y', 'class known')
+    """
+    known = family == "reconstruction" and name == "y"
+    return "class known" if known else f"seen {one_line(name)}"

@@ -46,20 +46,20 @@ def jobs(
 
 
 def representatives(
-    bench: Bench, able: Sequence[Task], shelf: Mapping[str, Attack]
+    bench: Bench, found_by: Mapping[Task, float], shelf: Mapping[str, Attack]
 ) -> list[tuple[Attack, Task]]:
-    """Return the attacks that stand for all, the strongest access of each kind.
+    """Return the attacks that stand for all: of each kind, the best one at the strongest access.
 
     Args:
         bench: what pictures are graded against.
-        able: tasks that could be run.
+        found_by: tasks that could be run, with the share of people found.
         shelf: the attacks by name.
     """
     rank = {level: i for i, level in enumerate(LEVELS)}
     found = []
     for seen in (False, True):
-        of_kind = [t for t in able if t.attack in shelf and _seen(bench, t) is seen]
-        task = min(of_kind, key=lambda t: (rank[t.level], t.attack, t.id), default=None)
+        of_kind = [t for t in found_by if t.attack in shelf and _seen(bench, t) is seen]
+        task = min(of_kind, key=lambda t: (rank[t.level], -found_by[t], t.id), default=None)
         if task is not None:
             found.append((shelf[task.attack], task))
     return found

@@ -221,13 +221,13 @@ def _control(
     so_far: SoFar,
     listen: Listener,
 ) -> None:
-    """Run the controls; the strongest access that an attack could be run at stands for all."""
-    able = [
-        t
-        for t in plan.tasks
-        if t.id in so_far.pieces and so_far.pieces[t.id].measured.cell.primary.estimate is not None
-    ]
-    chosen = representatives(bench, able, shelf)
+    """Run the controls; the best attack at the strongest access stands for all."""
+    found_by = {
+        task: so_far.pieces[task.id].measured.cell.primary.estimate or 0.0
+        for task in plan.tasks
+        if _made(so_far, task.id)
+    }
+    chosen = representatives(bench, found_by, shelf)
     work = control_jobs(bench, chosen, _rng(bench.experiment, "controls"))
     for i, (what, job) in enumerate(work):
         try:

@@ -1,6 +1,7 @@
 """Success against queries."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from markupsafe import Markup
 
@@ -38,7 +39,11 @@ def draw(cells: Sequence[tuple[Cell, int]], name: str, where: str) -> Markup:
     blind = next((cell.baseline.estimate for cell, _ in cells if cell.baseline), None)
     if blind is not None:
         d = f"M{frame.x(1)} {frame.y(blind)}H{frame.x(high)}"
-        spot = {"x": frame.x(high) - 2, "y": frame.y(blind) + 13, "text_anchor": "end"}
+        spot: dict[str, Any] = {
+            "x": frame.x(high) - 2,
+            "y": frame.y(blind) - 4 if blind < 0.1 else frame.y(blind) + 13,
+        }
+        spot["text_anchor"] = "end"
         parts += [
             svg.element("path", d=d, class_="chance"),
             svg.element("text", "without the model", class_="tick", **spot),
