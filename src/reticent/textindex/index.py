@@ -1,7 +1,7 @@
 """An index that is open: its segments, and a text that is read against them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -19,6 +19,7 @@ from reticent.textindex.segment import REBUILD, Document, Segment, open_segment
 MANIFEST = "index.json"
 KEY = "key"
 FORMAT = "reticent-text-index"
+MOST_KEPT = 256  # states of 70 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ class TextIndex:
         manifest: what its `index.json` says.
         has_items: whether short items were taken in, too.
         halves: what keys the hashes of blocks.
+        scan: the compiled loop of `kernels` that reads a text.
+        mark: the one that says where blocks of a segment end.
+        kept: states of texts that were read to the end, for the next ones.
     """
 
     path: Path
@@ -59,6 +63,9 @@ class TextIndex:
     manifest: dict[str, Any]
     has_items: bool
     halves: tuple[np.uint64, np.uint64] = field(repr=False)
+    scan: Callable[..., int] = field(repr=False)
+    mark: Callable[..., None] = field(repr=False)
+    kept: list[npt.NDArray[np.int64]] = field(repr=False)
     _item_key: bytes = field(repr=False)
 
     @property
@@ -93,13 +100,23 @@ class Reading:
     """
 
     def __init__(self, index: TextIndex, allow: TextIndex | None, *, near: bool) -> None:
-        self._scan = compiled().scan
+        self._scan, self._mark = index.scan, index.mark
         self._least = index.least
-        self._states = [_state(near) for _ in index.segments]
+        self._kept = index.kept
+        self._states = [_state(near, self._kept) for _ in index.segments]
         self._own = _bound(index, self._states)
-        self._allow_states = [] if allow is None else [_state(near) for _ in allow.segments]
-        self._allow = [] if allow is None else _bound(allow, self._allow_states)
+        self._allow_states: list[npt.NDArray[np.int64]] = []
+        self._allow: list[tuple[Any, ...]] = []
+        if allow is not None:
+            self._allow_states = [_state(near, self._kept) for _ in allow.segments]
+            self._allow = _bound(allow, self._allow_states)
         self._read = 0
+
+    def __del__(self) -> None:
+        """Leave the states to the next text: memory that the system has to find costs more."""
+        if len(self._kept) < MOST_KEPT:
+            self._kept += self._states
+            self._kept += self._allow_states
 
     def read(self, folded: bytes) -> list[Hit]:
         """Return what is known to be in the corpus now that these folded bytes are read, too.
@@ -143,12 +160,18 @@ class Reading:
 
     def _is_allowed(self, state: npt.NDArray[np.int64], start: int, end: int) -> bool:
         """Return whether at least half of what a near copy was told by stands in the allow-list."""
-        own = _marks(state, start, end)
-        return any(
-            2 * (own & _marks(each, start, end)).bit_count() >= own.bit_count() > 0
-            or 2 * _marks(each, start, end).bit_count() >= own.bit_count() > 0
-            for each in self._allow_states
+        own = next(self._marks(each, start, end) for each in self._own if each[0] is state)
+        least = (int(own.sum()) + 1) // 2
+        return least > 0 and any(
+            int(self._marks(each, start, end).sum()) >= least for each in self._allow
         )
+
+    def _marks(self, bound: tuple[Any, ...], start: int, end: int) -> npt.NDArray[np.uint8]:
+        """Return at which bytes of the text blocks of a segment end."""
+        state, data, k0, k1 = bound
+        marks = np.empty(end - max(start, 0) + 1, dtype=np.uint8)
+        self._mark(marks, state, max(start, 0), end, data, k0, k1)
+        return marks
 
     def said(self, start: int, end: int) -> bytes:
         """Return folded bytes that were read not long ago."""
@@ -156,11 +179,15 @@ class Reading:
         return ring[np.arange(start, end) % layout.RING].tobytes()
 
 
-def _state(near: bool) -> npt.NDArray[np.int64]:
-    state = np.empty(layout.STATE_WORDS, dtype=np.int64)
+def _state(near: bool, kept: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    try:
+        state = kept.pop()
+    except IndexError:
+        state = np.empty(layout.STATE_WORDS, dtype=np.int64)
     state[: layout.ZEROED] = 0
     state[layout.W_RUN] = -1
-    state[layout.W_NEAR_ON] = near
+    if near:
+        state[layout.W_NEAR_ON] = 1
     return state
 
 
@@ -194,13 +221,6 @@ def _without(run: tuple[int, int], free: list[tuple[int, int]]) -> list[tuple[in
             else left
         )
     return left
-
-
-def _marks(state: npt.NDArray[np.int64], start: int, end: int) -> int:
-    """Return, as bits, at which bytes of the text blocks of the corpus ended."""
-    ring = state[layout.BITMAP : layout.BITMAP + layout.RING // 64].view(np.uint8)
-    bits = np.unpackbits(ring, bitorder="little")[np.arange(max(start, 0), end + 1) % layout.RING]
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -251,6 +271,7 @@ def open_index(path: Path, *, key: Path | None = None, check: bool = True) -> Te
     least = manifest.get("least")
     if type(least) is not int or any(segment.least != least for segment in segments):
         raise BadInput(f"The segments of {path} do not go together.", way_out=REBUILD)
+    loops = compiled()
     index = TextIndex(
         path=path,
         key=secret,
@@ -259,7 +280,20 @@ def open_index(path: Path, *, key: Path | None = None, check: bool = True) -> Te
         manifest=manifest,
         has_items=bool(manifest.get("items")),
         halves=secret.halves,
+        scan=loops.scan,
+        mark=loops.mark,
+        kept=[],
         _item_key=secret.derived(b"items"),
     )
-    Reading(index, None, near=True).read(b"warm")  # compiled now, not when the first caller waits
+    # Compiled now, not when the first caller waits.
+    Reading(index, None, near=True).read(b"warm")
+    for segment in segments[:1]:
+        index.mark(
+            np.empty(1, dtype=np.uint8),
+            _state(True, index.kept),
+            0,
+            0,
+            segment.data,
+            *secret.halves,
+        )
     return index

@@ -16,7 +16,6 @@ from reticent.textindex.compiling import inlined, kernel
 from reticent.textindex.hashing import NONE, ONE, U, bits, mix, prefetch, scaled, tag_of
 from reticent.textindex.layout import (
     ACTIVE,
-    BITMAP,
     BLOCK,
     EVENTS,
     F_BLOOM,
@@ -45,7 +44,7 @@ from reticent.textindex.layout import (
     W_RUN,
     W_SKIPPED,
 )
-from reticent.textindex.nearly import read_nearly
+from reticent.textindex.nearly import mark_blocks, read_nearly
 from reticent.textindex.tables import (
     PARTS,
     count_blocks,
@@ -63,6 +62,7 @@ __all__ = [
     "fill_tables",
     "first_sums",
     "last_sum",
+    "mark",
     "scan",
     "sum_on",
 ]
@@ -120,6 +120,31 @@ def _block(history: Any, read: Any) -> Any:
 
 
 @kernel
+def mark(marks: Any, state: Any, start: Any, end: Any, segment: Any, k0: Any, k1: Any) -> None:
+    """Say where between two bytes of the text read blocks of a segment end; see `nearly`.
+
+    Args:
+        marks: (end - start + 1) bytes to be filled.
+        state: of the text and the segment.
+        start: first byte.
+        end: last byte.
+        segment: the file, mapped.
+        k0: one half of the key.
+        k1: the other.
+    """
+    fields = segment[FIELDS : FIELDS + 256].view(np.int64)
+    n_blocks, n_buckets = fields[F_N_BLOCKS], fields[F_N_BUCKETS]
+    text = segment[fields[F_TEXT] : fields[F_TEXT] + n_blocks * BLOCK + 64]
+    buckets = segment[fields[F_BUCKETS] : fields[F_BUCKETS] + 4 * (n_buckets + 1)].view(np.uint32)
+    entries = segment[fields[F_ENTRIES] : fields[F_ENTRIES] + 4 * fields[F_N_ENTRIES]].view(
+        np.uint32
+    )
+    tags = segment[fields[F_TAGS] : fields[F_TAGS] + fields[F_N_ENTRIES]]
+    history = state[HISTORY : HISTORY + RING // 8].view(np.uint8)
+    mark_blocks(marks, history, start, end, text, buckets, entries, tags, k0, k1)
+
+
+@kernel
 def scan(state: Any, piece: Any, segment: Any, k0: Any, k1: Any) -> Any:
     """Read the folded bytes `piece` on; return how many events are in the state now.
 
@@ -152,9 +177,6 @@ def scan(state: Any, piece: Any, segment: Any, k0: Any, k1: Any) -> Any:
     hits = state[HITS : HITS + SLICE + 1]
     n_hits = _filtered(words, history, late, hits, bloom, piece, read, k0, k1)
     if near_on:
-        marks = words[BITMAP : BITMAP + RING // 64]
-        for x in range(read + 1, read + len(piece) + 1):
-            marks[(x & (RING - 1)) >> 6] &= ~(ONE << U(x & 63))
         events = read_nearly(
             state, history, late, hits, n_hits, text, buckets, entries, tags, read, events
         )

@@ -25,8 +25,7 @@ BANDS = 512  # of diagonals, remembered
 MOST_EVENTS = 800  # a slice cannot have more: every second byte, and near copies
 
 W_READ, W_LO, W_HI, W_ACTIVE, W_RUN, W_EVENTS, W_NEAR_NEXT, W_NEAR_ON, W_SKIPPED = range(9)
-BITMAP = 16
-SEEDS = BITMAP + RING // 64  # of each band: its number, where its first block ended, its last
+SEEDS = 16  # of each band: its number, where its first block ended, its last
 LATE = SEEDS + 3 * BANDS  # hashes of the last blocks
 ZEROED = LATE + BLOCK  # what must be zero at first
 HISTORY = ZEROED + SLICE

@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from reticent.textindex.compiling import kernel
-from reticent.textindex.hashing import ONE, U, prefetch, scaled
+from reticent.textindex.compiling import inlined, kernel
+from reticent.textindex.hashing import NONE, ONE, U, mix, prefetch, scaled
 from reticent.textindex.layout import (
     BANDS,
-    BITMAP,
     BLOCK,
     EVENTS,
     MOST_EVENTS,
@@ -18,7 +17,7 @@ from reticent.textindex.layout import (
 )
 
 NEAR_ENTRIES = 40  # a block in a fuller bucket is too common to tell a near copy by
-NEAR_VERIFIED = 6
+NEAR_TAKEN = 8  # of a bucket's entries that may be the block
 SEED_CHARS = 400  # two seeds this far apart are one passage
 SEED_APART = 48  # nearer ones say no more than that a phrase is common
 BAND = 6  # bits: how far the places of one passage drift, in text and corpus
@@ -49,9 +48,9 @@ def read_nearly(
 
     A passage is taken up when two blocks of it, some way apart, stand in the corpus the same way:
     then both are read backwards together, words that differ left out, and what they share is
-    counted.
+    counted. Until then the corpus is not read, each place of which is a wait for memory: what the
+    table names wrongly stands in no line with anything else.
     """
-    words = state.view(np.uint64)
     n_buckets = buckets.size - 1
     if n > 2:  # what is needed soon is asked for now
         for x in range(n):
@@ -75,24 +74,22 @@ def read_nearly(
         for e in range(first, end):
             if tags[e] & np.uint8(15) != own:
                 continue
-            at = np.int64(entries[e]) * BLOCK
-            same = 0
-            while same < BLOCK and (
-                history[(read - 1 - same) & (RING - 1)] == text[at + BLOCK - 1 - same]
-            ):
-                same += 1
-            if same < BLOCK:
-                continue
             seen += 1
-            if seen > NEAR_VERIFIED:
+            if seen > NEAR_TAKEN:
                 break
+            at = np.int64(entries[e]) * BLOCK
             band = ((at - read) >> BAND) + BAND_ZERO
             began = read
             for each in range(band - 1, band + 2):
                 slot = SEEDS + 3 * (each & (BANDS - 1))
                 if state[slot] == each and read - state[slot + 2] <= SEED_CHARS:
                     began = min(began, state[slot + 1])
-            if found < 0 and read - began >= SEED_APART and read >= state[W_NEAR_NEXT]:
+            if (
+                found < 0
+                and read - began >= SEED_APART
+                and read >= state[W_NEAR_NEXT]
+                and _is_block(history, text, read - 1, at + BLOCK - 1)
+            ):
                 state[W_NEAR_NEXT] = read + NEAR_EVERY
                 found = _aligned(history, text, read - 1, at + BLOCK - 1, min(read, NEAR_BACK))
             slot = SEEDS + 3 * (band & (BANDS - 1))
@@ -100,15 +97,98 @@ def read_nearly(
                 state[slot] = band
                 state[slot + 1] = read
             state[slot + 2] = read
-        if seen > 0:
-            bit = read & (RING - 1)
-            words[BITMAP + (bit >> 6)] |= ONE << U(bit & 63)
         if found >= 0 and events < MOST_EVENTS - 2:
             state[EVENTS + 3 * events] = 1
             state[EVENTS + 3 * events + 1] = found
             state[EVENTS + 3 * events + 2] = read
             events += 1
     return events
+
+
+@inlined
+def _is_block(history: Any, text: Any, i: Any, j: Any) -> Any:
+    """Return whether the blocks that end with bytes i and j are the same."""
+    same = 0
+    while same < BLOCK and history[(i - same) & (RING - 1)] == text[j - same]:
+        same += 1
+    return same == BLOCK
+
+
+@kernel
+def mark_blocks(
+    marks: Any,
+    history: Any,
+    start: Any,
+    end: Any,
+    text: Any,
+    buckets: Any,
+    entries: Any,
+    tags: Any,
+    k0: Any,
+    k1: Any,
+) -> None:
+    """Set `marks`, (end - start + 1) of them, to 1 where a block of the corpus ends.
+
+    Byte `start` + i of the text read is the last of the block that `marks[i]` stands for.
+    """
+    n_buckets = buckets.size - 1
+    for i in range(end - start + 1):
+        read = start + i  # bytes up to here
+        marks[i] = 0
+        if read < BLOCK:
+            continue
+        lo = hi = NONE
+        for k in range(8):
+            lo |= U(history[(read - 16 + k) & (RING - 1)]) << U(8 * k)
+            hi |= U(history[(read - 8 + k) & (RING - 1)]) << U(8 * k)
+        h = mix(lo, hi, k0, k1) | ONE
+        b = scaled(h, n_buckets)
+        first, last = np.int64(buckets[b]), np.int64(buckets[b + 1])
+        own = np.uint8((h >> U(24)) & U(15))
+        for e in range(first, min(last, first + NEAR_ENTRIES + 1)):
+            if last - first <= NEAR_ENTRIES and tags[e] & np.uint8(15) == own:
+                at = np.int64(entries[e]) * BLOCK
+                if _is_block(history, text, read - 1, at + BLOCK - 1):
+                    marks[i] = 1
+                    break
+
+
+@inlined
+def _same_again(history: Any, text: Any, i: Any, j: Any, stop: Any, runs: Any) -> Any:
+    """Return how far back from i and j the nearest equal runs of `NEAR_RUN` bytes end.
+
+    -1 and -1 if there are none within `NEAR_GAP`. A run is a number, so that one of the text is
+    compared with all of the corpus's at once.
+    """
+    n = 0
+    run = NONE
+    if j - NEAR_RUN >= -1:
+        for k in range(NEAR_RUN):
+            run |= U(text[j - k]) << U(8 * k)
+        runs[0] = run
+        n = 1
+    while n <= NEAR_GAP and n > 0 and j - n - NEAR_RUN >= -1:
+        run = (run >> U(8)) | (U(text[j - n - NEAR_RUN + 1]) << U(8 * NEAR_RUN - 8))
+        runs[n] = run
+        n += 1
+    best, best_a = 2 * NEAR_GAP + 1, -1
+    run = NONE
+    for a in range(NEAR_GAP + 1):
+        z = i - a
+        if z - NEAR_RUN < stop or a >= best:
+            break
+        if a == 0:
+            for k in range(NEAR_RUN):
+                run |= U(history[(z - k) & (RING - 1)]) << U(8 * k)
+        else:
+            new = U(history[(z - NEAR_RUN + 1) & (RING - 1)])
+            run = (run >> U(8)) | (new << U(8 * NEAR_RUN - 8))
+        first = NEAR_GAP + 1
+        for k in range(n):
+            first = min(first, k if runs[k] == run else NEAR_GAP + 1)
+        if first <= NEAR_GAP and a + first < best:
+            best, best_a = a + first, a
+    return best_a, (best - best_a if best_a >= 0 else -1)
 
 
 @kernel
@@ -121,6 +201,7 @@ def _aligned(history: Any, text: Any, i: Any, j: Any, most: Any) -> Any:
     stop = i - most
     same = 0
     begun = -1
+    runs = np.empty(NEAR_GAP + 1, np.uint64)
     while i > stop and j >= 0:
         if history[i & (RING - 1)] == text[j]:
             same += 1
@@ -132,25 +213,10 @@ def _aligned(history: Any, text: Any, i: Any, j: Any, most: Any) -> Any:
         length = end - i
         if length >= NEAR_CHARS and same >= NEAR_SHARE * length:
             begun = i + 1
-        # The nearest place where a run of bytes is the same again.
-        jumped = False
-        for total in range(1, 2 * NEAR_GAP + 1):
-            for a in range(max(0, total - NEAR_GAP), min(total, NEAR_GAP) + 1):
-                y = j - (total - a)
-                z = i - a
-                if z - NEAR_RUN < stop or y - NEAR_RUN < -1:
-                    continue
-                k = 0
-                while k < NEAR_RUN and history[(z - k) & (RING - 1)] == text[y - k]:
-                    k += 1
-                if k == NEAR_RUN:
-                    i, j = z, y
-                    jumped = True
-                    break
-            if jumped:
-                break
-        if not jumped:
+        a, over = _same_again(history, text, i, j, stop, runs)
+        if a < 0:
             break
+        i, j = i - a, j - over
     length = end - i
     if length >= NEAR_CHARS and same >= NEAR_SHARE * length:
         begun = i + 1
