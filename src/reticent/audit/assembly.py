@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from reticent.audit.measured import SoFar
 from reticent.audit.pieces import Piece
 from reticent.audit.plan import Plan
 from reticent.audit.record import Cell, DataEntry, ModelEntry, PolicyEntry, Record, RunEntry
-from reticent.audit.so_far import SoFar
 from reticent.audit.store import key_of
 from reticent.audit.summary import statement
 from reticent.audit.verdict import decide, overall

@@ -1,8 +1,8 @@
 """Measure piece by piece, keep what is done, and go on after an interruption.
 
-Audits of pictures, vectors and texts differ in what a piece of work is; how pieces are taken over,
-written down when they fail, kept, and put into a record when somebody interrupts is one and the
-same.
+Audits of tables, pictures, vectors and texts differ in what a piece of work is; how pieces are
+taken over, written down when they fail, kept, and put into a record when somebody interrupts is
+one and the same.
 """
 
 import platform
@@ -61,16 +61,24 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """When a run began, by the calendar, the clock and the processor."""
+    """When a run began, by the calendar, the clock and the processor.
+
+    Attributes:
+        at, clock_s, cpu_s: this moment.
+        processor: tells processor seconds, those of other processes that work for it included.
+    """
 
     at: datetime
     clock_s: float
     cpu_s: float
+    processor: Callable[[], float]
 
     @classmethod
-    def at_once(cls, now: Callable[[], datetime]) -> "Start":
+    def at_once(
+        cls, now: Callable[[], datetime], processor: Callable[[], float] = time.process_time
+    ) -> "Start":
         """Return this moment."""
-        return cls(at=now(), clock_s=time.perf_counter(), cpu_s=time.process_time())
+        return cls(at=now(), clock_s=time.perf_counter(), cpu_s=processor(), processor=processor)
 
     def run(self, so_far: SoFar, *, now: datetime, complete: bool) -> RunEntry:
         """Return what is said of the run itself."""
@@ -82,7 +90,7 @@ class Start:
             complete=complete,
             reticent_version=reticent.__version__,
             python_version=platform.python_version(),
-            cpu_s=round(time.process_time() - self.cpu_s, 3),
+            cpu_s=round(self.processor() - self.cpu_s, 3),
             wall_s=round(time.perf_counter() - self.clock_s, 3),
             cpu_s_by_cell={
                 name: round(piece.measured.cpu_s, 4) for name, piece in so_far.pieces.items()
@@ -101,7 +109,7 @@ def store_of(out: Path | None, *, resume: bool) -> Store:
     store = Store(None if out is None else out / "work")
     if store.folder is not None and not resume and store.folder.is_dir():
         for path in store.folder.iterdir():
-            if path.suffix in (".json", ".npz"):
+            if path.suffix in (".json", ".npz", ".skops"):
                 path.unlink()
     return store
 

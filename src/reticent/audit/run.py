@@ -19,12 +19,12 @@ from reticent.audit.controls import (
     twin_control,
 )
 from reticent.audit.experiment import Experiment, check_people
+from reticent.audit.measured import SoFar, Start, carry_out, store_of
 from reticent.audit.people import most_exposed
 from reticent.audit.pieces import Piece
 from reticent.audit.plan import Plan, Task, draw_up
 from reticent.audit.prepare import prepare
-from reticent.audit.record import Cell, Control, NotRun, Record
-from reticent.audit.so_far import SoFar, carry_out, open_store, watch
+from reticent.audit.record import Cell, Control, NotRun, Record, RunEntry
 from reticent.audit.store import Store
 from reticent.audit.summary import data_entry, model_entry, policy_entries
 from reticent.core import (
@@ -76,7 +76,7 @@ def run_audit(
     Raises: BadInput, BadAnswer and the like; KeyboardInterrupt. What was measured before is in
         `out/record.json` then, marked incomplete, and `resume=True` goes on from there.
     """
-    timed = watch(now, _cpu_s)
+    start = Start.at_once(now, _cpu_s)
     from threadpoolctl import threadpool_limits
 
     if jobs > 1:
@@ -84,8 +84,7 @@ def run_audit(
     check_people(experiment)
     shelf = default_shelf() if shelf is None else shelf
     plan = draw_up(experiment, shelf, only=only)
-    store = open_store(out, resume=resume)
-    so_far = SoFar(not_run=list(plan.not_run))
+    store = store_of(out, resume=resume)
     # Asked first: a model that does not work shows at once, and one that breaks down later
     # cannot keep what was measured before from being written.
     known = Known(
@@ -94,7 +93,7 @@ def run_audit(
         policies=policy_entries(experiment),
     )
 
-    def measure() -> None:
+    def measure(so_far: SoFar) -> None:
         # Work is shared out over processes; threads inside them only get in each other's way.
         with threadpool_limits(limits=1):
             _measure(experiment, plan, shelf, so_far, store=store, jobs=jobs, listen=listen)
@@ -103,13 +102,10 @@ def run_audit(
         people, records = most_exposed(experiment, pieces, cells, include=include_records)
         return {"people": people, "records": records, "chains": chains(experiment, pieces)}
 
-    return carry_out(
-        measure,
-        lambda run: record_of(experiment, plan, so_far, known, run=run, beside=beside),
-        so_far,
-        watch=timed,
-        out=out,
-    )
+    def record(so_far: SoFar, run: RunEntry) -> Record:
+        return record_of(experiment, plan, so_far, known, run=run, beside=beside)
+
+    return carry_out(plan, measure, record, out=out, start=start, now=now)
 
 
 def _cpu_s() -> float:

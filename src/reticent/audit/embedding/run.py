@@ -1,9 +1,10 @@
 """Run an audit of vectors, from plan to record."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache, partial
 from pathlib import Path
 from zlib import crc32
 
@@ -17,17 +18,17 @@ from reticent.audit.embedding.controls import ROLLED, ROLLED_RIVAL, controls, ro
 from reticent.audit.embedding.experiment import EmbeddingExperiment, check_experiment
 from reticent.audit.embedding.grade import grade_texts, prior_text, tokens
 from reticent.audit.embedding.record import known_of, measured_of
-from reticent.audit.pieces import Piece
+from reticent.audit.measured import Job, SoFar, Start, carry_out, measure_all, store_of
+from reticent.audit.pieces import Piece, piece_key
 from reticent.audit.plan import Plan, Task
-from reticent.audit.record import NotRun, Record
-from reticent.audit.so_far import SoFar, carry_out, open_store, watch
-from reticent.audit.store import Store
+from reticent.audit.record import NotRun, Record, RunEntry
 from reticent.core import (
     Answer,
     BadInput,
     Candidates,
     Channel,
     Family,
+    ReticentError,
     Seen,
     TextReconstructionClaim,
     as_texts,
@@ -73,23 +74,25 @@ def run_embedding_audit(
     Raises: BadInput, BadAnswer and the like; KeyboardInterrupt. What was measured before is in
         `out/record.json` then, marked incomplete, and `resume=True` goes on from there.
     """
-    timed = watch(now)
+    start = Start.at_once(now)
     check_experiment(experiment)
     # Every policy and attack asks much the same texts; the model answers each once.
     experiment = replace(experiment, target=KeptVectors(experiment.target))
     shelf = embedding_shelf() if shelf is None else shelf
     plan = draw_up(experiment, shelf, only=only)
-    store = open_store(out, resume=resume)
-    so_far = SoFar(not_run=list(plan.not_run))
+    store = store_of(out, resume=resume)
     known = known_of(experiment)  # a model that does not work shows at once
 
-    return carry_out(
-        lambda: _measure(experiment, plan, shelf, so_far, store=store, listen=listen),
-        lambda run: record_of(experiment, plan, so_far, known, run=run),
-        so_far,
-        watch=timed,
-        out=out,
-    )
+    def measure(so_far: SoFar) -> None:
+        jobs = _jobs(experiment, plan, shelf)
+        measure_all(jobs, len(plan.tasks), so_far, store=store, listen=listen)
+        so_far.controls += controls(experiment, so_far.pieces)
+        listen(Progress(stage="controls", done=1, total=1, what="vectors"))
+
+    def record(so_far: SoFar, run: RunEntry) -> Record:
+        return record_of(experiment, plan, so_far, known, run=run)
+
+    return carry_out(plan, measure, record, out=out, start=start, now=now)
 
 
 def draw_up(
@@ -139,43 +142,27 @@ def draw_up(
     return Plan(tasks=tuple(tasks), not_run=tuple(skipped))
 
 
-def _measure(
-    experiment: EmbeddingExperiment,
-    plan: Plan,
-    shelf: Mapping[str, Attack],
-    so_far: SoFar,
-    *,
-    store: Store,
-    listen: Listener,
-) -> None:
-    rivals: dict[str, dict[str, tuple[str, ...]]] = {}
-
-    def work(task: Task) -> Piece | None:
-        if task.policy not in rivals:
-            rivals[task.policy] = _rivals(experiment, task.policy)
-        return _work(experiment, shelf[task.attack], task, rivals[task.policy], so_far)
-
-    so_far.work_through(
-        plan.tasks,
-        work,
-        digest=experiment.digest,
-        shelf=shelf,
-        policies=experiment.policies,
-        store=store,
-        listen=listen,
-    )
-    so_far.controls += controls(experiment, so_far.pieces)
-    listen(Progress(stage="controls", done=1, total=1, what="vectors"))
+def _jobs(
+    experiment: EmbeddingExperiment, plan: Plan, shelf: Mapping[str, Attack]
+) -> Iterator[Job]:
+    digest = experiment.digest
+    rivals = cache(partial(_rivals, experiment))
+    for task in plan.tasks:
+        attack = shelf[task.attack]
+        policy = experiment.policies[task.policy].digest
+        yield Job(
+            cell=task.id,
+            key=piece_key(digest, attack, task, policy),
+            work=partial(_work, experiment, attack, task, rivals),
+        )
 
 
 def _work(
     experiment: EmbeddingExperiment,
     attack: Attack,
     task: Task,
-    rivals: Mapping[str, tuple[str, ...]],
-    so_far: SoFar,
-) -> Piece | None:
-    """Run one task; an attack that cannot or does not work is written down, not dropped."""
+    rivals_under: Callable[[str], dict[str, tuple[str, ...]]],
+) -> Piece:
     cpu = time.process_time()
     rng = _rng(experiment, task.id)
     (grading,) = rng.spawn(1)
@@ -184,14 +171,10 @@ def _work(
         if task.level == ENDPOINT
         else door(experiment, Policy(), None)
     )
-    claim = None
-    with so_far.attempt(task.id):
-        claim = attack.run(access, stolen(experiment, task.policy), experiment.knowledge, rng)
-    if claim is None:
-        return None
+    claim = attack.run(access, stolen(experiment, task.policy), experiment.knowledge, rng)
     if not isinstance(claim, TextReconstructionClaim) or len(claim.texts) != len(experiment.texts):
-        so_far.missed(task.id, f"{attack.name} claims no text for each vector.", "failed")
-        return None
+        raise ReticentError(f"{attack.name} claims no text for each vector.")
+    rivals = rivals_under(task.policy)
     wanted = experiment.wanted
     graded = grade_texts(
         claim.texts,

@@ -1,8 +1,9 @@
 """Run an audit of a language model, from plan to record."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -20,16 +21,17 @@ from reticent.audit.language.experiment import (
 )
 from reticent.audit.language.grade import MEMBER, grade_passages, grade_written
 from reticent.audit.language.record import known_of, measured_of
-from reticent.audit.pieces import Piece
+from reticent.audit.measured import Job, SoFar, Start, carry_out, measure_all, store_of
+from reticent.audit.pieces import Piece, piece_key
 from reticent.audit.plan import Plan, Task
-from reticent.audit.record import NotRun, Record
-from reticent.audit.so_far import SoFar, carry_out, open_store, watch
-from reticent.audit.store import Store
+from reticent.audit.record import NotRun, Record, RunEntry
 from reticent.core import (
     BadInput,
     Channel,
     Column,
     Family,
+    NotEnoughKnowledge,
+    ReticentError,
     Seen,
 )
 from reticent.core.events import Listener, Progress, silent
@@ -66,21 +68,23 @@ def run_text_audit(
     Raises: BadInput, BadAnswer and the like; KeyboardInterrupt. What was measured before is in
         `out/record.json` then, marked incomplete, and `resume=True` goes on from there.
     """
-    timed = watch(now)
+    start = Start.at_once(now)
     check_experiment(experiment)
     shelf = text_shelf(experiment) if shelf is None else shelf
     plan = draw_up(experiment, shelf, only=only)
-    store = open_store(out, resume=resume)
-    so_far = SoFar(not_run=list(plan.not_run))
+    store = store_of(out, resume=resume)
     known = known_of(experiment)
 
-    return carry_out(
-        lambda: _measure(experiment, plan, shelf, so_far, store=store, listen=listen),
-        lambda run: record_of(experiment, plan, so_far, known, run=run),
-        so_far,
-        watch=timed,
-        out=out,
-    )
+    def measure(so_far: SoFar) -> None:
+        jobs = _jobs(experiment, plan, shelf)
+        measure_all(jobs, len(plan.tasks), so_far, store=store, listen=listen)
+        so_far.controls += controls(experiment, so_far.pieces)
+        listen(Progress(stage="controls", done=1, total=1, what="texts"))
+
+    def record(so_far: SoFar, run: RunEntry) -> Record:
+        return record_of(experiment, plan, so_far, known, run=run)
+
+    return carry_out(plan, measure, record, out=out, start=start, now=now)
 
 
 def text_shelf(experiment: TextExperiment) -> dict[str, TextAttack]:
@@ -143,32 +147,17 @@ def draw_up(
     return Plan(tasks=tuple(tasks), not_run=tuple(skipped))
 
 
-def _measure(
-    experiment: TextExperiment,
-    plan: Plan,
-    shelf: Mapping[str, TextAttack],
-    so_far: SoFar,
-    *,
-    store: Store,
-    listen: Listener,
-) -> None:
+def _jobs(experiment: TextExperiment, plan: Plan, shelf: Mapping[str, TextAttack]) -> Iterator[Job]:
+    digest = experiment.digest
     under = {True: experiment.passages(), False: experiment.documents()}
-
-    def work(task: Task) -> Piece | None:
-        attack = shelf[task.attack]
-        return _work(experiment, attack, task, under[attack.prompted], so_far)
-
-    so_far.work_through(
-        plan.tasks,
-        work,
-        digest=experiment.digest,
-        shelf=shelf,
-        policies=experiment.policies,
-        store=store,
-        listen=listen,
-    )
-    so_far.controls += controls(experiment, so_far.pieces)
-    listen(Progress(stage="controls", done=1, total=1, what="texts"))
+    for task in plan.tasks:
+        attack: Any = shelf[task.attack]
+        policy = experiment.policies[task.policy].digest
+        yield Job(
+            cell=task.id,
+            key=piece_key(digest, attack, task, policy),
+            work=partial(_work, experiment, attack, task, under[attack.prompted]),
+        )
 
 
 def _work(
@@ -176,30 +165,20 @@ def _work(
     attack: TextAttack,
     task: Task,
     under: tuple[list[Passage], Column],
-    so_far: SoFar,
-) -> Piece | None:
-    """Run one task; an attack that cannot or does not work is written down, not dropped."""
+) -> Piece:
     cpu = time.process_time()
     access = experiment.door(task.policy)
     passages, group = under
 
     few = min(int((group == MEMBER).sum()), int((group != MEMBER).sum()))
     if few < LEAST_PASSAGES:
-        so_far.missed(
-            task.id,
+        raise NotEnoughKnowledge(
             f"{few} documents are on one side; at least {LEAST_PASSAGES} are needed to tell the "
-            "sides apart.",
-            "not enough knowledge",
+            "sides apart."
         )
-        return None
-    claim = None
-    with so_far.attempt(task.id):
-        claim = attack.run(access, passages, experiment.knowledge, _rng(experiment, task.id))
-    if claim is None:
-        return None
+    claim = attack.run(access, passages, experiment.knowledge, _rng(experiment, task.id))
     if claim.written is None and len(claim.scores) != len(passages):
-        so_far.missed(task.id, f"{attack.name} claims no score for each passage.", "failed")
-        return None
+        raise ReticentError(f"{attack.name} claims no score for each passage.")
     graded, nulls = _graded(experiment, claim, group)
     measured = measured_of(
         experiment,
