@@ -226,6 +226,29 @@ def _cast(x: Sequence[Any], s: Mapping[str, Any]) -> Any:
     return x[0].to({1: torch.float32, 11: torch.float64}.get(s["to"], torch.int64))
 
 
+def _gelu(x: Sequence[Any], s: Mapping[str, Any]) -> Any:
+    return functional.gelu(x[0], approximate=s.get("approximate", "none"))
+
+
+def _hard_sigmoid(x: Sequence[Any], s: Mapping[str, Any]) -> Any:
+    return torch.clamp(s.get("alpha", 0.2) * x[0] + s.get("beta", 0.5), 0, 1)
+
+
+def _gather(x: Sequence[Any], s: Mapping[str, Any]) -> Any:
+    axis, places = s.get("axis", 0), x[1].long()
+    found = torch.index_select(x[0], axis, places.reshape(-1))
+    axis %= x[0].ndim
+    return found.reshape((*x[0].shape[:axis], *places.shape, *x[0].shape[axis + 1 :]))
+
+
+def _unsqueeze(x: Sequence[Any], s: Mapping[str, Any]) -> Any:
+    axes = s["axes"] if "axes" in s else x[1].tolist()
+    out = x[0]
+    for axis in sorted(a % (x[0].ndim + len(axes)) for a in axes):
+        out = out.unsqueeze(axis)
+    return out
+
+
 def _reduce_mean(x: Sequence[Any], s: Mapping[str, Any]) -> Any:
     axes = s.get("axes") or (x[1].tolist() if len(x) > 1 and x[1] is not None else None)
     keep = bool(s.get("keepdims", 1))
@@ -237,6 +260,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "AveragePool": _average_pool,
     "BatchNormalization": _batch_norm,
     "Cast": _cast,
+    "Concat": lambda x, s: torch.cat(tuple(x), dim=s["axis"]),
     "Clip": lambda x, s: torch.clamp(
         x[0],
         x[1] if len(x) > 1 else s.get("min"),
@@ -246,9 +270,16 @@ OPERATIONS: Mapping[str, Operation] = {
     "Conv": _conv,
     "Div": lambda x, s: x[0] / x[1],
     "Dropout": _same,
+    "Elu": lambda x, s: functional.elu(x[0], s.get("alpha", 1.0)),
+    "Erf": lambda x, s: torch.erf(x[0]),
+    "Exp": lambda x, s: torch.exp(x[0]),
     "Flatten": _flatten,
+    "Gather": _gather,
+    "Gelu": _gelu,
     "Gemm": _gemm,
     "GlobalAveragePool": lambda x, s: x[0].mean(dim=(2, 3), keepdim=True),
+    "HardSigmoid": _hard_sigmoid,
+    "HardSwish": lambda x, s: functional.hardswish(x[0]),
     "Identity": _same,
     "LeakyRelu": lambda x, s: functional.leaky_relu(x[0], s.get("alpha", 0.01)),
     "LinearClassifier": _linear_classifier,
@@ -256,16 +287,21 @@ OPERATIONS: Mapping[str, Operation] = {
     "MatMul": lambda x, s: x[0] @ x[1],
     "MaxPool": _max_pool,
     "Mul": lambda x, s: x[0] * x[1],
+    "Neg": lambda x, s: -x[0],
     "Normalizer": _normalizer,
     "PRelu": lambda x, s: torch.where(x[0] < 0, x[0] * x[1], x[0]),
+    "Pow": lambda x, s: x[0] ** x[1],
     "ReduceMean": _reduce_mean,
     "Relu": lambda x, s: torch.relu(x[0]),
     "Reshape": _reshape,
     "Scaler": _scaler,
+    "Shape": lambda x, s: torch.tensor(x[0].shape),
     "Sigmoid": lambda x, s: torch.sigmoid(x[0]),
     "Softmax": lambda x, s: torch.softmax(x[0], dim=s.get("axis", -1)),
+    "Sqrt": lambda x, s: torch.sqrt(x[0]),
     "Squeeze": lambda x, s: x[0].squeeze(),
     "Sub": lambda x, s: x[0] - x[1],
     "Tanh": lambda x, s: torch.tanh(x[0]),
     "Transpose": lambda x, s: x[0].permute(tuple(s["perm"])),
+    "Unsqueeze": _unsqueeze,
 }

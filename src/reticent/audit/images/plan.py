@@ -68,11 +68,21 @@ def draw_up(
         ]
         tasks += found
         if not found:
-            wanted = "/".join(c.name or "" for c in attack.accepts)
-            why = f"It needs {wanted}, which this model or its policies do not expose."
-            skipped.append(NotRun(what=name, why=why, kind="not exposed"))
+            skipped.append(_shut(experiment, name, attack))
     tasks += _together(experiment, tasks)
     return Plan(tasks=tuple(tasks), not_run=tuple(skipped))
+
+
+def _shut(experiment: ImageExperiment, name: str, attack: Attack) -> NotRun:
+    """Say why there is no way in for an attack."""
+    out = Channel.WEIGHTS & attack.accepts & experiment.exposed
+    if out and not Channel.WEIGHTS & experiment.target.channels:
+        # They get out all the same: "nothing found" elsewhere must not cover for that.
+        why = "The weights get out, and this model's gradients cannot be read here."
+        return NotRun(what=name, why=why, kind="failed")
+    wanted = "/".join(c.name or "" for c in attack.accepts)
+    why = f"It needs {wanted}, which this model or its policies do not expose."
+    return NotRun(what=name, why=why, kind="not exposed")
 
 
 def fields(tasks: Iterable[Task], policy: str) -> dict[str, list[str]]:

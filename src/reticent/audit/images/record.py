@@ -180,7 +180,8 @@ def _preconditions(
             f"The model scores {train:.3f} on training photos and {test:.3f} on held-out ones of "
             "the same people: it fits its training photos closer than the people."
         )
-    if Channel.WEIGHTS & experiment.exposed and not experiment.embeds:
+    held = experiment.exposed & experiment.target.channels & Channel.WEIGHTS
+    if held and not experiment.embeds:
         found.append("The weights are exposed: no output policy can lower what they give away.")
     if experiment.public is None:
         found.append(

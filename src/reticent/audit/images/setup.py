@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from reticent.audit.images.beside import explain, medoids
-from reticent.audit.images.experiment import ImageExperiment, Photos
+from reticent.audit.images.experiment import ImageExperiment, Photos, check_experiment
 from reticent.audit.images.judges import usual_panel
 from reticent.audit.images.load import load_picture_model
+from reticent.audit.images.sound import check_model
 from reticent.audit.images.twins import Recipe
 from reticent.config import ImageConfig
 from reticent.core import BadInput, Column, Floats, ImageSpace, Ints
@@ -58,7 +59,7 @@ def image_experiment(
     known = Photos(x=training.x, who=_who(training.labels, people, "training"))
     others = held_out if public is None else public
     exposed = config.exposure
-    return ImageExperiment(
+    experiment = ImageExperiment(
         target=explain(
             target,
             space,
@@ -95,6 +96,9 @@ def image_experiment(
         config_path=None if config.path is None else str(config.path),
         warnings=tuple(warnings),
     )
+    check_experiment(experiment)
+    check_model(experiment)
+    return experiment
 
 
 def _recipe(config: ImageConfig, target: Target) -> Recipe | None:
