@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,73 @@ def test_the_script_decides_as_the_memory_does(server, scopes, steps):
         await memory.close()
 
     with valkey.Valkey(port=server.port) as client:
+        asyncio.run(story(client))
+
+
+BATCHES = st.lists(
+    st.tuples(
+        st.sampled_from([0, 10**6, 7 * 10**7]) | st.integers(0, 40_000_000),  # us later
+        st.lists(  # rows and scopes of each request of a batch
+            st.tuples(st.integers(1, 4), st.sets(st.integers(0, 2), min_size=1)),
+            min_size=1,
+            max_size=6,
+        ),
+        st.integers(0, 4),  # how many admissions are released with it
+    ),
+    max_size=8,
+)
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(scopes=st.lists(SCOPES, min_size=3, max_size=3), batches=BATCHES)
+def test_a_batch_is_decided_as_its_requests_are_one_after_the_other(server, scopes, batches):
+    prefix = f"{{batch{next(NUMBERS)}}}:"
+    script = ADMIT.replace("redis.call('TIME')", "redis.call('HMGET', KEYS[1], 's', 'us')")
+    scopes = [replace(scope, key=str(i)) for i, scope in enumerate(scopes)]
+    now_us = 1_800_000_000_000_000
+
+    async def story(client):
+        nonlocal now_us
+        memory = MemoryLimits(None, clock=lambda: now_us / 1e6)
+        async with shared(server.url, prefix=prefix, script=script, slot_lease_s=1e6) as store:
+            open_ones = []
+            assert (await store.admit([Scope(key="first")], 1, sensitive=True)).granted
+            for later_us, requests, released in batches:
+                now_us += later_us
+                client.hset(
+                    f"{prefix}epoch",
+                    mapping={"s": now_us // 1_000_000, "us": now_us % 1_000_000},
+                )
+                freed, open_ones = open_ones[:released], open_ones[released:]
+                for one, other in freed:
+                    store.release(one)
+                    memory.release(other)
+                await asyncio.sleep(0)  # what is given back goes first
+                asked = [([scopes[i] for i in sorted(chosen)], rows) for rows, chosen in requests]
+                calls = client.info("commandstats")["cmdstat_evalsha"]["calls"]
+                ones = await asyncio.gather(*(store.admit(*a, sensitive=True) for a in asked))
+                calls = client.info("commandstats")["cmdstat_evalsha"]["calls"] - calls
+                assert calls <= 2 if freed else calls == 1
+                for one, a in zip(ones, asked, strict=True):
+                    other = await memory.admit(*a, sensitive=True)
+                    assert (one.granted, one.reason, one.scope) == (
+                        other.granted,
+                        other.reason,
+                        other.scope,
+                    )
+                    assert one.retry_after_s == pytest.approx(other.retry_after_s, abs=2e-6)
+                    if one.granted:
+                        open_ones.append((one, other))
+            for scope in scopes:
+                ours = await memory.spent(scope.key)
+                theirs = await store.spent(scope.key)
+                assert theirs.get("lifetime_rows", 0) == ours.get("lifetime_rows", 0)
+        await memory.close()
+
+    with valkey.Valkey(port=server.port) as client:
+        client.hset(f"{prefix}epoch", mapping={"s": now_us // 1_000_000, "us": 0})
         asyncio.run(story(client))
 
 

@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import final
 
+from valkey.exceptions import NoScriptError
+
 from reticent.guard.limits.exchange import Exchange, Slots
 from reticent.guard.limits.joining import Joining
 from reticent.guard.limits.link import Link, StoreAway
@@ -20,6 +22,7 @@ _PROBE_MOST_S = 2.0
 _JOIN_MOST_S = 1.0
 _SETTLE_MOST_S = 5.0
 _FLUSH_EVERY_S = 1.0
+_LOOK_EVERY_S = 0.001
 
 
 @final
@@ -101,6 +104,9 @@ class SharedLimits:
         self._exchange = Exchange(
             self._link,
             self._marks,
+            on_answer=self._send,
+            on_unknown=lambda go_on: self._start(self._load_again(go_on)),
+            on_fault=lambda error: self._lost(_said(error)),
             script=script,
             name=name,
             prefix=prefix,
@@ -112,7 +118,8 @@ class SharedLimits:
         self._why = "not asked yet"
         self._epoch = b""
         self._name = name
-        self._sender: asyncio.Task[None] | None = None
+        self._sending = False  # `_send` is about to run
+        self._closing = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -156,30 +163,33 @@ class SharedLimits:
             self._store = "joining"
             self._start(self._probe())
             self._start(self._upkeep())
-        elif self._store == "up" and self._sender is None:
-            self._sender = asyncio.ensure_future(self._send())
+        elif self._store == "up" and not self._sending and not self._exchange.under_way:
+            # After all that this turn of the loop brings: one batch for them.
+            self._sending = True
+            asyncio.get_running_loop().call_soon(self._send)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self) -> None:
-        """Send what waits, a batch at a time, until nothing does or the store is away."""
-        try:
-            while self._store == "up" and self._exchange.busy:
-                await self._exchange.round_trip(self._epoch)
-        except Exception as error:  # whatever it is, nobody may wait for ever
-            self._lost(_said(error))
-        finally:
-            self._sender = None
+    def _send(self) -> None:
+        self._sending = False
+        if self._store == "up":
+            self._exchange.send(self._epoch)
+
+    async def _load_again(self, go_on: Callable[[], None]) -> None:
+        with suppress(StoreAway, NoScriptError):  # then what goes on is told so
+            await self._link.load()
+        go_on()
 
     def _lost(self, why: str) -> None:
         """Turn to local allowances and look for the store in the background."""
         if self._store != "up":
             return
         self._turn_away(why)
-        self._start(self._probe())
+        if not self._closing:
+            self._start(self._probe())
 
     def _turn_away(self, why: str) -> None:
         self._store, self._why = "away", why
@@ -269,14 +279,16 @@ class SharedLimits:
 
     async def close(self) -> None:
         """Let go of connections and files; what waits is refused."""
-        tasks = [*self._tasks, *([self._sender] if self._sender else [])]
+        self._closing = True
+        tasks = [*self._tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._exchange.give_all_up()
-        with suppress(StoreAway):  # else their leases end by themselves
-            while self._store == "up" and self._exchange.busy:
-                await self._exchange.round_trip(self._epoch)
+        # Or until the store is away: then their leases end by themselves.
+        while self._store == "up" and (self._exchange.busy or self._exchange.under_way):
+            self._send()
+            await asyncio.sleep(_LOOK_EVERY_S)
         self._turn_away("closed")
         await self._link.drop()
         try:
