@@ -96,8 +96,9 @@ def _at_budget(
     claim, queries = make(bench, setting, attack, task.level, task.policy, rng, query_budget)
     images = pictures_of(claim, bench.experiment)
     graded = grade(bench, images, claim.confidence, judging)
-    if claim.notes.get("complete") is False:
-        # Stopped by the budget: what more queries would have shown is open.
+    blind = int(claim.notes.get("steps_without_gradient", 0)) >= len(bench.experiment.people)
+    if claim.notes.get("complete") is False or blind:
+        # Stopped by the budget, or led by no gradient: what else would have shown is open.
         graded = replace(graded, reach=None)
     return Outcome(graded=graded, queries=queries, steps=claim.steps, notes=dict(claim.notes))
 

@@ -48,7 +48,7 @@ def image_experiment(
             f"{target.name} has no classes; pictures are made of a classifier's classes.",
             way_out='Set model.classes, or model.answers = "embedding" if it answers with vectors.',
         )
-    _answers(target, space, training.x[:1])
+    _answers(target, space, training.x[:2])
     warnings = [*notes, *_seen_before(training, held_out, public), *_known_faces(people, public)]
     seed = config.audit.seed
     k = len(people)

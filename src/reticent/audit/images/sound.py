@@ -4,7 +4,7 @@ import numpy as np
 
 from reticent.audit.images.experiment import ImageExperiment
 from reticent.audit.images.identify import enrolled, identified
-from reticent.core import Answer, BadInput, Floats
+from reticent.core import Answer, BadAnswer, BadInput, Floats
 from reticent.policy import Policy
 from reticent.stats.intervals import clopper_pearson
 from reticent.targets.base import Target
@@ -31,14 +31,18 @@ def check_model(experiment: ImageExperiment) -> None:
             "it draws, such as dropout.",
             way_out="Audit the model as it is served: in evaluation mode, with dropout off.",
         )
-    alone = np.concatenate([_numbers(target.answer(x[i : i + 1])) for i in range(len(x))])
+    by_company = BadInput(
+        f"{target.name} answers a picture by the others that it came with: batch norm goes by "
+        "the batch.",
+        way_out="Audit the model as it is served: in evaluation mode, with the statistics that "
+        "it learned (track_running_stats).",
+    )
+    try:
+        alone = np.concatenate([_numbers(target.answer(x[i : i + 1])) for i in range(len(x))])
+    except BadAnswer as error:
+        raise by_company from error  # it did answer them together
     if not _same(together, alone):
-        raise BadInput(
-            f"{target.name} answers a picture by the others that it came with: batch norm goes by "
-            "the batch.",
-            way_out="Audit the model as it is served: in evaluation mode, with the statistics that "
-            "it learned (track_running_stats).",
-        )
+        raise by_company
     _check_knows(experiment, target)
 
 
