@@ -269,6 +269,8 @@ def test_a_budget_too_small_to_finish_is_inconclusive_and_costs_nothing_else(fol
 
 def test_interrupted_by_the_keyboard_it_keeps_what_it_has_and_goes_on(folder):
     file, out = sklearn_file(folder), folder / "stopped"
+    text = file.read_text().replace('["scores"]', '["label", "scores"]')
+    file.write_text(text + 'attacks = ["inverse-map"]\ntwin_models = false\n')
     command = ["audit", str(file), "--out", str(out), "--quiet"]
     run = "import sys; from reticent.cli import main; sys.exit(main(sys.argv[1:]))"
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
