@@ -18,6 +18,10 @@ class LastTwo:
         self.held -= release
         return Verdict(release)
 
+    def feed_all(self, pieces):
+        said = [self.feed(piece) for piece in pieces]
+        return Verdict(sum(v.release for v in said), stop=any(v.stop for v in said))
+
     def end(self):
         return Verdict(self.held)
 

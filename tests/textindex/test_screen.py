@@ -8,7 +8,7 @@ from reticent.core import Choice
 from reticent.textindex.fold import Fold
 from reticent.textindex.held import HeldText, filtered, whole
 from reticent.textindex.index import open_index
-from reticent.textindex.screen import ScreenMaker, ScreenRules
+from reticent.textindex.screen import WAIT, ScreenMaker, ScreenRules
 
 fold = Fold()
 
@@ -19,6 +19,13 @@ def run(rules, pieces):
     for i, piece in enumerate(pieces):
         finish = "stop" if i == len(pieces) - 1 else None
         out += held.feed(Choice(index=0, text=piece, finish_reason=finish))
+    return "".join(p.text for p in out), out[-1].finish_reason, held.findings
+
+
+def at_once(rules, pieces):
+    held = HeldText(ScreenMaker(rules, fold)())
+    out = held.feed_all([Choice(index=0, text=piece) for piece in pieces[:-1]])
+    out += held.feed(Choice(index=0, text=pieces[-1], finish_reason="stop"))
     return "".join(p.text for p in out), out[-1].finish_reason, held.findings
 
 
@@ -56,6 +63,7 @@ def test_what_goes_out_does_not_depend_on_the_cut(index, rules, text, places):
     said = run(ScreenRules(index=index, **rules), [text])
     assert run(ScreenRules(index=index, **rules), cuts(text, places))[:2] == said[:2]
     assert run(ScreenRules(index=index, **rules), list(text))[:2] == said[:2]
+    assert at_once(ScreenRules(index=index, **rules), cuts(text, places))[:2] == said[:2]
 
 
 @settings(max_examples=60, deadline=None)
@@ -121,7 +129,26 @@ def test_no_more_is_held_back_than_must_be(index):
     out = 0
     for i, character in enumerate(text):
         out += screen.feed(character).release
-        assert len(fold(text[out : i + 1])) == min(len(fold(text[: i + 1])), index.least - 1)
+        held = len(fold(text[out : i + 1]))
+        # What may begin a span, what is not yet looked at, and what was looked at with it.
+        assert min(len(fold(text[: i + 1])), index.least - 1) <= held < index.least - 1 + 2 * WAIT
+
+
+def test_pieces_that_came_at_once_go_out_as_they_would_one_by_one(index):
+    secret = f"{prose(5, 60)} {SECRETS[0]} {prose(6, 60)}"
+    words = [w + " " for w in secret.split(" ")]
+    for rules in (ScreenRules(index=index), ScreenRules(index=index, stop=False)):
+        for size in (1, 5, 16, 17, 400):
+            held = HeldText(ScreenMaker(rules, fold)())
+            released = []
+            for at in range(0, len(words), size):
+                pieces = [Choice(index=0, text=w) for w in words[at : at + size]]
+                released += held.feed_all(pieces)
+            released += held.end()
+            together = "".join(piece.text for piece in released)
+            assert together == run(rules, words)[0]
+            kept = [piece.text for piece in released]
+            assert kept[:40] == words[:40]  # those that stay are as they were, one by one
 
 
 def test_more_is_held_back_for_near_copies_where_it_is_asked_for(index, texts):

@@ -1,16 +1,17 @@
 """Answers on their way out: whole, or a streamed text piece by piece."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, suppress
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
-from reticent.core import BadAnswer, BadPolicy, Choice, TextReply
+from reticent.core import BadAnswer, BadPolicy, Choice, TextReply, Usage
 from reticent.guard.gates import Gate
 from reticent.guard.padding import until_grid
 from reticent.guard.screens import is_private
 from reticent.guard.text_filter import Finding, HeldText, PassText
 from reticent.guard.upstream.errors import UpstreamBad, UpstreamError
-from reticent.protocols import BadReply, Question, QuickProtocol, WireRequest, WireResponse
+from reticent.protocols import BadReply, Question, WireRequest, WireResponse
 from reticent.text_policy import filter_text, shape_text
 
 EVENT_STREAM = "text/event-stream"
@@ -32,20 +33,21 @@ def shaped_reply(
 
     Raises: BadReply, BadAnswer if the reply is none; BadPolicy if the policy does not fit it.
     """
-    if gate.endpoint.task == "text":
+    if gate.is_text:
         texts = gate.texts
         reply = texts.read_reply(response, question, gate.interface)
         if gate.make_filter is not PassText:
             reply = filter_text(reply, gate.make_filter, findings)
         shaped = _shaped(gate, question, reply)
         return texts.write_reply(shaped, question, gate.interface)
-    predictions = gate.predictions
     if gate.quick is not None:
-        quick = cast("QuickProtocol", predictions)  # `open_gate` has looked
+        quick: Any = gate.protocol  # a `QuickProtocol`: `open_gate` has looked
         few = quick.read_few(response, question, gate.interface)
         few = None if few is None else gate.quick(few)
         if few is not None:
-            return quick.write_few(few, question, gate.interface)
+            written: bytes = quick.write_few(few, question, gate.interface)
+            return written
+    predictions = gate.predictions
     raw = predictions.read_answer(response, question, gate.interface)
     return predictions.write_answer(gate.shape(raw, question.rows), question, gate.interface)
 
@@ -130,8 +132,8 @@ class TextFlow:
             async for chunk in self._reply.chunks():
                 out = b"".join(
                     gate.texts.write_piece(piece, question, gate.interface)
-                    for event in reader.feed(chunk)
-                    if (piece := self._piece(event)) is not None
+                    for events in _runs(reader.feed(chunk))
+                    if (piece := self._piece(events)) is not None
                 )
                 if out:
                     await until_grid(self._gate.time_grid_s, self._started_s, self._clock)
@@ -174,15 +176,49 @@ class TextFlow:
         rest = tuple(choice for text in self._texts.values() for choice in text.end())
         return _shaped(self._gate, self._question, TextReply(choices=rest)) if rest else None
 
-    def _piece(self, event: TextReply) -> TextReply | None:
+    def _piece(self, run: "_Run") -> TextReply | None:
         released: list[Choice] = []
-        for choice in event.choices:
-            text = self._texts.get(choice.index)
+        if run.choices:
+            index = run.choices[0].index
+            text = self._texts.get(index)
             if text is None:
-                text = self._texts[choice.index] = HeldText(self._gate.make_filter())
-            released += text.feed(choice)
-        if not released and event.usage is None:
+                text = self._texts[index] = HeldText(self._gate.make_filter())
+            released = (
+                text.feed_all(run.choices) if len(run.choices) > 1 else text.feed(*run.choices)
+            )
+        if not released and run.usage is None:
             return None
-        piece = TextReply(choices=tuple(released), usage=event.usage)
+        piece = TextReply(choices=tuple(released), usage=run.usage)
         shaped = _shaped(self._gate, self._question, piece)
         return shaped if shaped.choices or shaped.usage is not None else None
+
+
+@dataclass(slots=True)
+class _Run:
+    """What came at once of one text, or of no text at all."""
+
+    choices: list[Choice]
+    usage: Usage | None
+
+
+def _runs(events: Iterable[TextReply]) -> Iterator[_Run]:
+    """Put together what came at once of one text: a filter reads it for less than piece by piece.
+
+    Args:
+        events: of one chunk, each with one choice or with none.
+    """
+    run: _Run | None = None
+    for event in events:
+        for choice in event.choices:
+            if run is None or not run.choices or run.choices[0].index != choice.index:
+                if run is not None:
+                    yield run
+                run = _Run([], None)
+            run.choices.append(choice)
+        if event.usage is not None:
+            if run is not None:
+                yield run
+            yield _Run([], event.usage)
+            run = None
+    if run is not None:
+        yield run

@@ -5,7 +5,7 @@ The guard and the auditor hold texts by the same code, so that they see the same
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
@@ -60,6 +60,10 @@ class TextFilter(Protocol):
         """Return what may go out now that `piece` is known; it counts as held."""
         ...
 
+    def feed_all(self, pieces: Sequence[str]) -> Verdict:
+        """Return the same of several pieces that came at once; what goes out in the end is it."""
+        ...
+
     def end(self) -> Verdict:
         """Return what of the held pieces may go out when the text is over."""
         ...
@@ -79,6 +83,10 @@ class PassText:
     def feed(self, piece: str) -> Verdict:
         """Return that the piece may go."""
         return Verdict(1)
+
+    def feed_all(self, pieces: Sequence[str]) -> Verdict:
+        """Return that all of them may go."""
+        return Verdict(len(pieces))
 
     def end(self) -> Verdict:
         """Return that nothing is left."""
@@ -118,6 +126,32 @@ class HeldText:
             return self._together(self._feed_calls(piece))
         self._held.append(piece)
         return self._go(piece, self._released(self._filter.feed(piece.text)))
+
+    def feed_all(self, pieces: Sequence[Choice]) -> list[Choice]:
+        """Return the pieces that may go out now that several came at once."""
+        released: list[Choice] = []
+        plain: list[Choice] = []
+        for piece in pieces:
+            if (
+                piece.finish_reason is None
+                and piece.token_scores is None
+                and not piece.calls
+                and self._call < 0
+            ):
+                plain.append(piece)
+                continue
+            released += self._feed_plain(plain)
+            plain = []
+            released += self.feed(piece)
+        return released + self._feed_plain(plain)
+
+    def _feed_plain(self, pieces: list[Choice]) -> list[Choice]:
+        """Feed words alone."""
+        if not pieces or self.stopped:
+            return []
+        self._index = pieces[0].index
+        self._held.extend(pieces)
+        return self._released(self._filter.feed_all([piece.text for piece in pieces]))
 
     def end(self) -> list[Choice]:
         """Return what may still go out of a text that ended without a word of why."""

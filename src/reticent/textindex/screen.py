@@ -1,6 +1,7 @@
 """The filter itself: what may be said of a text, decided while it is written."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -10,6 +11,9 @@ from reticent.textindex.held import Finding, Verdict
 from reticent.textindex.index import Hit, Reading, TextIndex
 
 PART = 1024  # characters of a long piece that are looked at together
+BUNDLE = 16  # pieces that are looked at together
+WAIT = 12  # characters of short pieces that are waited for before all of them are looked at
+_NOTHING = Verdict(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +49,8 @@ class _Part:
     end: int
     first: int
     last: int
-    closes: bool
+    closes: bool  # a long piece ends with it
+    sizes: Sequence[int] = ()  # of the whole pieces that it is
 
 
 @dataclass(slots=True)
@@ -86,6 +91,8 @@ class Screen:
             index is not None and index.has_items and rules.items
         )
         self._stretches = Stretches()
+        self._waiting: list[str] = []
+        self._waiting_chars = 0
         self._parts: deque[_Part] = deque()
         self._at = 0
         self._read = 0
@@ -97,26 +104,52 @@ class Screen:
 
     def feed(self, piece: str) -> Verdict:
         """Return what may go out now; see `TextFilter`."""
-        if len(piece) <= PART:
-            self._take(piece, True)
-        else:
-            for start in range(0, len(piece), PART):
-                self._take(piece[start : start + PART], start + PART >= len(piece))
-                if self._cut is not None:
-                    break
+        self._waiting.append(piece)
+        self._waiting_chars += len(piece)
+        return _NOTHING if self._waiting_chars < WAIT else self._look()
+
+    def feed_all(self, pieces: Sequence[str]) -> Verdict:
+        """Return what may go out when several pieces came at once: the same text, for less."""
+        self._waiting += pieces
+        return self._look()
+
+    def _look(self) -> Verdict:
+        self._take_waiting()
         return self._verdict(self._read - self._hold, self._stretches.safe)
+
+    def _take_waiting(self) -> None:
+        pieces, self._waiting, self._waiting_chars = self._waiting, [], 0
+        for start in range(0, len(pieces), BUNDLE):
+            some = pieces[start : start + BUNDLE]
+            text = "".join(some)
+            if len(text) <= PART:
+                self._take(text, sizes=[len(piece) for piece in some])
+            else:
+                for piece in some:
+                    self._take_piece(piece)
+                    if self._cut is not None:
+                        return
+            if self._cut is not None:
+                return
 
     def end(self) -> Verdict:
         """Return what of the rest may go out."""
+        self._take_waiting()
         if self._looks and self._cut is None:
             self._stop_first(self._items(list(self._stretches.end())))
         return self._verdict(self._read, self._at)
 
-    def _take(self, text: str, closes: bool) -> None:
+    def _take_piece(self, piece: str) -> None:
+        for start in range(0, max(len(piece), 1), PART):
+            self._take(piece[start : start + PART], closes=start + PART >= len(piece))
+            if self._cut is not None:
+                break
+
+    def _take(self, text: str, *, closes: bool = False, sizes: Sequence[int] = ()) -> None:
         folded = self._fold(text) if self._reading is not None else b""
         read = self._read + len(folded)
         end = self._at + len(text)
-        self._parts.append(_Part(text, self._at, end, self._read, read, closes))
+        self._parts.append(_Part(text, self._at, end, self._read, read, closes, sizes))
         self._at, self._read = end, read
         hits = self._reading.read(folded) if self._reading is not None and folded else []
         stops = self._items(list(self._stretches.feed(text))) if self._looks else []
@@ -211,20 +244,13 @@ class Screen:
         parts = self._parts
         while parts and parts[0].last <= byte and (not self._looks or parts[0].end <= character):
             part = parts.popleft()
-            if self._spans or self._said:
-                text = self._left(part)
-                self._changed |= text != part.text
-            else:
-                text = part.text
-            if part.closes and not self._said:
-                edits.append(text if self._changed else None)
-                self._changed = False
-                release += 1
+            if part.sizes:
+                release += len(part.sizes)
+                edits += self._each(part) if self._spans else [None] * len(part.sizes)
                 continue
-            self._said.append(text)
+            self._say(part)
             if part.closes:
-                edits.append("".join(self._said) if self._changed else None)
-                self._said, self._changed = [], False
+                edits.append(self._whole())
                 release += 1
         if self._spans and parts:
             self._spans = [s for s in self._spans if s.end > parts[0].start]
@@ -237,16 +263,43 @@ class Screen:
         edits: list[str | None] = []
         while self._parts and self._parts[0].start < cut:
             part = self._parts.popleft()
-            left = self._left(part, cut)
-            self._said.append(left)
-            self._changed |= left != part.text
+            if part.sizes:
+                edits += self._each(part, cut)
+                continue
+            self._say(part, cut)
             if part.closes or part.end >= cut:
-                edits.append("".join(self._said) if self._changed or not part.closes else None)
-                self._said, self._changed = [], False
+                self._changed |= not part.closes
+                edits.append(self._whole())
         if self._said:
             edits.append("".join(self._said))
         self._parts.clear()
         return Verdict(len(edits), stop=True, edits=tuple(edits), findings=self._news())
+
+    def _say(self, part: _Part, cut: int | None = None) -> None:
+        """Let a part of a long piece go."""
+        end = part.end if cut is None else min(part.end, cut)
+        left = self._left(part, part.start, end)
+        self._said.append(left)
+        self._changed |= left != part.text
+
+    def _whole(self) -> str | None:
+        """Return what a long piece says that has gone; None if it is as it was."""
+        said = "".join(self._said) if self._changed else None
+        self._said, self._changed = [], False
+        return said
+
+    def _each(self, part: _Part, cut: int | None = None) -> list[str | None]:
+        """Return what whole pieces say, up to the cut; None for one that is as it was."""
+        edits: list[str | None] = []
+        at = part.start
+        for size in part.sizes:
+            if cut is not None and at >= cut:
+                break
+            left = self._left(part, at, at + size if cut is None else min(at + size, cut))
+            before = part.text[at - part.start : at - part.start + size]
+            edits.append(None if left == before else left)
+            at += size
+        return edits
 
     def _news(self) -> tuple[Finding, ...]:
         """Return what was found since the last time."""
@@ -256,12 +309,10 @@ class Screen:
         self._findings.clear()
         return found
 
-    def _left(self, part: _Part, cut: int | None = None) -> str:
-        """Return what is left of a part: its characters outside of spans, and the markers."""
-        end = part.end if cut is None else min(part.end, cut)
+    def _left(self, part: _Part, at: int, end: int) -> str:
+        """Return what is left of a part between two characters: what no span has, and markers."""
         said = []
-        at = part.start
-        for span in _merged(self._spans):
+        for span in _merged(self._spans) if self._spans else ():
             if span.end <= at or span.start >= end:
                 continue
             said.append(part.text[at - part.start : max(span.start, at) - part.start])
