@@ -2,10 +2,13 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from reticent.audit import assembly
+from reticent.audit.assembly import Known
 from reticent.audit.images.controls import TWINS
 from reticent.audit.images.experiment import ImageExperiment, Photos
 from reticent.audit.images.grade import OUTCOMES, Bench
@@ -31,9 +34,7 @@ from reticent.audit.record import (
     RunEntry,
 )
 from reticent.audit.show import figure_of
-from reticent.audit.store import key_of
-from reticent.audit.summary import OVERFIT_GAP, statement, utility
-from reticent.audit.verdict import decide, overall
+from reticent.audit.summary import OVERFIT_GAP, utility
 from reticent.core import Answer, Channel, Column
 from reticent.policy import Policy
 from reticent.stats.intervals import proportion
@@ -42,20 +43,6 @@ from reticent.stats.lineup import NOBODY
 MOST_PEOPLE = 10  # singled out, of each of the clearest findings
 MOST_CELLS = 6
 MOST_PICTURES = 60  # of each cell that the record keeps to look at; all are graded
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is said of the model, the data and the policies before anything is measured."""
-
-    model: ModelEntry
-    data: DataEntry
-    policies: list[PolicyEntry]
-
-    def warned(self, warnings: Sequence[str]) -> "Known":
-        """Return the same with more warnings about the data."""
-        said = [*self.data.warnings, *warnings]
-        return replace(self, data=self.data.model_copy(update={"warnings": said}))
 
 
 def known_of(experiment: ImageExperiment) -> Known:
@@ -98,47 +85,33 @@ def record_of(
     run: RunEntry,
 ) -> Record:
     """Return the record of what has been measured so far."""
-    experiment, controls = bench.experiment, so_far.controls
-    done = {t.id: so_far.pieces[t.id] for t in plan.tasks if t.id in so_far.pieces}
-    cells = decide(
-        [piece.measured for piece in done.values()],
-        planned=plan.tasks,
-        confidence=experiment.confidence,
-        ppv_declared=experiment.ppv_declared,
-    )
-    twinned = any(control.name.startswith(TWINS) and control.passed for control in controls)
-    cells = [_in_words(cell if twinned else _no_twin(cell)) for cell in cells]
+    experiment = bench.experiment
+    twinned = any(c.name.startswith(TWINS) and c.passed for c in so_far.controls)
     # A cell that ran out of queries is a piece like any other, also when it is taken over.
     stopped = [
-        NotRun(what=i, why=str(piece.measured.cell.notes["stopped"]), kind="budget")
-        for i, piece in done.items()
-        if "stopped" in piece.measured.cell.notes
+        NotRun(what=task.id, why=str(piece.measured.cell.notes["stopped"]), kind="budget")
+        for task in plan.tasks
+        if (piece := so_far.pieces.get(task.id)) and "stopped" in piece.measured.cell.notes
     ]
-    listed = sorted([*so_far.not_run, *stopped], key=lambda n: (n.kind, n.what))
-    whole = overall(
-        cells, controls, failed=[n for n in listed if n.kind == "failed"], complete=run.complete
-    )
-    body = Record(
-        config_digest=experiment.config_digest or key_of(experiment=experiment.digest),
-        config_path=experiment.config_path,
-        seed=experiment.seed,
-        confidence=experiment.confidence,
-        tolerance=experiment.tolerance,
-        model=known.model,
-        data=known.data,
-        policies=known.policies,
-        cells=cells,
-        controls=list(controls),
-        not_run=listed,
-        people=_exposed(experiment, done, cells),
-        tier=whole.tier,
-        verdict=whole.verdict,
-        exit_code=whole.exit_code,
-        statement="",
-        images=_images(bench, done, include_records=include_records),
+
+    def reread(cells: list[Cell]) -> list[Cell]:
+        return [_in_words(cell if twinned else _no_twin(cell)) for cell in cells]
+
+    def beside(pieces: Mapping[str, Piece], cells: list[Cell]) -> dict[str, Any]:
+        return {
+            "people": _exposed(experiment, pieces, cells),
+            "images": _images(bench, pieces, include_records=include_records),
+        }
+
+    return assembly.record_of(
+        experiment,
+        plan,
+        replace(so_far, not_run=[*so_far.not_run, *stopped]),
+        known,
         run=run,
+        reread=reread,
+        beside=beside,
     )
-    return body.model_copy(update={"statement": statement(body)})
 
 
 def _no_twin(cell: Cell) -> Cell:
