@@ -1,6 +1,5 @@
 """Put an audit of pictures into the same record as every other audit."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,38 +10,31 @@ from reticent.audit import assembly
 from reticent.audit.assembly import Known
 from reticent.audit.images.controls import TWINS
 from reticent.audit.images.experiment import ImageExperiment, Photos
+from reticent.audit.images.gallery import finite, images_of
 from reticent.audit.images.grade import OUTCOMES, Bench
 from reticent.audit.images.identify import enrolled, identified
-from reticent.audit.images.png import png
 from reticent.audit.measured import SoFar
 from reticent.audit.pieces import Piece
 from reticent.audit.plan import Plan
 from reticent.audit.record import (
     Cell,
     DataEntry,
-    Effort,
     Figure,
-    ImagesEntry,
-    JudgeEntry,
     ModelEntry,
     NotRun,
     Person,
-    Pick,
-    Picture,
     PolicyEntry,
     Record,
     RunEntry,
 )
 from reticent.audit.show import figure_of
 from reticent.audit.summary import OVERFIT_GAP, utility
-from reticent.core import Answer, Channel, Column
+from reticent.core import Answer, Channel
 from reticent.policy import Policy
 from reticent.stats.intervals import proportion
-from reticent.stats.lineup import NOBODY
 
 MOST_PEOPLE = 10  # singled out, of each of the clearest findings
 MOST_CELLS = 6
-MOST_PICTURES = 60  # of each cell that the record keeps to look at; all are graded
 
 
 def known_of(experiment: ImageExperiment) -> Known:
@@ -100,7 +92,7 @@ def record_of(
     def beside(pieces: Mapping[str, Piece], cells: list[Cell]) -> dict[str, Any]:
         return {
             "people": _exposed(experiment, pieces, cells),
-            "images": _images(bench, pieces, include_records=include_records),
+            "images": images_of(bench, pieces, include_records=include_records),
         }
 
     return assembly.record_of(
@@ -223,7 +215,7 @@ def _exposed(
                 Person(
                     pseudonym=experiment.called(int(experiment.people[row])),
                     cell=cell.id,
-                    selected_score=_finite(sure[row]),
+                    selected_score=finite(sure[row]),
                     confirmed=True,
                     detail=f"Two of three judges pick this person; outcome: "
                     f"{OUTCOMES[int(arrays['outcomes'][row])]}.",
@@ -232,85 +224,5 @@ def _exposed(
     return found
 
 
-def _images(bench: Bench, pieces: Mapping[str, Piece], *, include_records: bool) -> ImagesEntry:
-    experiment, panel = bench.experiment, bench.panel
-    level = experiment.confidence
-    return ImagesEntry(
-        shape=list(experiment.space.shape),
-        people=experiment.k,
-        judges=[
-            JudgeEntry(
-                name=seat.judge.name,
-                how=seat.judge.how,
-                decides=seat.decides,
-                genuine=figure_of(panel.sensitivity(seat, level)),
-            )
-            for seat in panel.seats
-        ],
-        together=figure_of(
-            proportion(
-                panel.together.hits,
-                panel.together.n,
-                metric="genuine_photos_recognised[2 of 3]",
-                confidence=level,
-            )
-        ),
-        pictures=[
-            _picture(bench, cell, piece.arrays, row, include_records=include_records)
-            for cell, piece in pieces.items()
-            for row in range(min(len(experiment.people), MOST_PICTURES))
-        ],
-        effort=[
-            Effort(
-                cell=cell,
-                gradient_steps=int(piece.measured.cell.notes.get("gradient_steps", 0)),
-                queries=piece.measured.cell.queries,
-            )
-            for cell, piece in pieces.items()
-        ],
-    )
-
-
-def _picture(
-    bench: Bench, cell: str, arrays: Mapping[str, Column], row: int, *, include_records: bool
-) -> Picture:
-    experiment = bench.experiment
-    made = bool(np.isfinite(arrays["images"][row]).all())
-    nearest = int(arrays["nearest"][row])
-
-    def called(person: int) -> str | None:
-        return None if person == NOBODY else experiment.called(person)
-
-    names = [seat.judge.name for seat in bench.panel.seats]
-    return Picture(
-        cell=cell,
-        person=experiment.called(int(experiment.people[row])),
-        outcome=OUTCOMES[int(arrays["outcomes"][row])],
-        picks=[
-            Pick(
-                judge=name,
-                person=called(int(arrays[f"picks.{name}"][row])),
-                place=int(arrays[f"places.{name}"][row]),
-            )
-            for name in names
-        ],
-        agreed=called(int(arrays["agreed"][row])),
-        confidence=_finite(arrays["confidence"][row]),
-        p_individual=_finite(arrays["p_individual"][row]),
-        png=_encoded(arrays["images"][row]) if made else None,
-        training_png=_encoded(experiment.training.x[nearest])
-        if include_records and nearest >= 0
-        else None,
-    )
-
-
-def _encoded(picture: Column) -> str:
-    return base64.b64encode(png(picture)).decode("ascii")
-
-
 def _number(value: float) -> float:
     return float(value) if np.isfinite(value) else float("-inf")
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
