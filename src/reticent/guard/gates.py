@@ -66,6 +66,8 @@ class Gate:
         upstream: the model server.
         time_grid_s: the policy's, worked out once.
         quick: does what `shape` does for a few answers; None for those that need arrays.
+        is_text: its task is text.
+        model: its name.
         make_filter: what reads every text before a caller does.
         filter_digest: changes when that does; "" for none.
         attempts: how often a model is asked again whose text was stopped.
@@ -86,6 +88,8 @@ class Gate:
     validator: Validator
     scopes: Callable[[Caller, str], tuple[Scope, ...]]
     upstream: Upstream
+    is_text: bool
+    model: str
     time_grid_s: float = 0.0
     quick: Callable[[Few], Few | None] | None = None
     make_filter: FilterMaker = PassText
@@ -106,11 +110,6 @@ class Gate:
     def names_model(self) -> bool:
         """Return whether the body of a question names its model, so that models share a path."""
         return self.protocol.names_model
-
-    @property
-    def model(self) -> str:
-        """Return the model's name."""
-        return self.endpoint.model
 
     def shape(self, raw: Answer, rows: Sequence[Any]) -> Answer:
         """Return what the policy leaves of the model server's answer to `rows`.
@@ -179,6 +178,8 @@ def open_gate(
         validator=validator,
         scopes=scopes,
         upstream=upstream,
+        is_text=endpoint.task == "text",
+        model=endpoint.model,
         time_grid_s=policy.time_grid_s,
         make_filter=make_filter,
         filter_digest=screen_digest(make_filter),

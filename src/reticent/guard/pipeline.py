@@ -195,11 +195,16 @@ class Pipeline:
 
     async def _answered(self, passage: _Passage, query: bytes, receive: Receive | bytes) -> Reply:
         gates = self.gates
-        caller = self.identity.identify(passage.headers, passage.address, self.wall())
+        seat = passage.seat
+        proof = None if seat is None else seat.proof
+        if proof is None:
+            proof = self.identity.proof_in(passage.headers, passage.address)
+            if seat is not None:
+                seat.proof = proof
+        caller = proof(self.wall())
         if caller is None:
             raise refusals.unauthenticated()
         passage.caller = caller
-        seat = passage.seat
         if (
             seat is not None
             and seat.caller is caller

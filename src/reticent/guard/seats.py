@@ -7,7 +7,7 @@ head, the address and the configuration, so it holds for as long as those are th
 
 from typing import TYPE_CHECKING, final
 
-from reticent.guard.types import Caller, Frame, Scope
+from reticent.guard.types import Caller, Frame, Proof, Scope
 
 if TYPE_CHECKING:
     from reticent.guard.gates import Gate
@@ -21,6 +21,7 @@ class Seat:
     """A caller's place before one gate.
 
     Attributes:
+        proof: what the head shows of who is asking; None until it was read.
         caller: whose it is; None until it is taken.
         gates: those in force when it was taken; likewise.
         gate: the one that the head leads to, whatever the body says.
@@ -30,9 +31,10 @@ class Seat:
         frames: by number of rows, what the journal's rows of answers have in common.
     """
 
-    __slots__ = ("address", "caller", "frames", "gate", "gates", "media_type", "scopes")
+    __slots__ = ("address", "caller", "frames", "gate", "gates", "media_type", "proof", "scopes")
 
     def __init__(self) -> None:
+        self.proof: Proof | None = None
         self.caller: Caller | None = None
         self.gates: Gates | None = None
 

@@ -1,6 +1,6 @@
 """The nouns that the parts of the guard share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol, final
 
@@ -32,6 +32,10 @@ class Caller:
         return model in models or EVERY_MODEL in models or f"@{sensitivity}" in models
 
 
+Proof = Callable[[float], Caller | None]
+"""Tells whom a credential stands for at a time, in seconds since 1970; None for nobody."""
+
+
 class Authenticator(Protocol):
     """Finds out who is asking; quick, and without any input or output of its own."""
 
@@ -42,6 +46,13 @@ class Authenticator(Protocol):
             headers: names in lower case; a header that came twice is not in it.
             address: IP address of the connection itself.
             now_s: seconds since 1970.
+        """
+        ...
+
+    def proof_in(self, headers: Mapping[str, str], address: str) -> Proof:
+        """Return what a request shows; it may be asked again for as long as these are the same.
+
+        `identify` is this, asked once: a key may end, or be revoked, at any time.
         """
         ...
 

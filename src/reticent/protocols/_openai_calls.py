@@ -54,6 +54,8 @@ def function_call(found: Any) -> Any:
     return _named(found)
 
 
+_NONE: frozenset[str] = frozenset()
+
 CHECKS: Mapping[str, Check] = {
     "tools": tools,
     "tool_choice": tool_choice,
@@ -65,6 +67,8 @@ CHECKS: Mapping[str, Check] = {
 
 def fit_together(fields: Mapping[str, Any]) -> None:
     """Raise BadQuestion if what is said of functions does not go with those that there are."""
+    if fields.keys().isdisjoint(CHECKS):
+        return
     names = names_of(fields)
     if "tools" in fields and "functions" in fields:
         raise BadQuestion("tools and functions say the same.", way_out="Send tools.")
@@ -82,6 +86,8 @@ def fit_together(fields: Mapping[str, Any]) -> None:
 
 def names_of(fields: Mapping[str, Any]) -> frozenset[str]:
     """Return the names of the functions of a question."""
+    if "tools" not in fields and "functions" not in fields:  # nearly always
+        return _NONE
     found = [each["function"] for each in fields.get("tools", ())]
     return frozenset(each["name"] for each in (*found, *fields.get("functions", ())))
 

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import final
 
 from reticent.guard.identity.jwks import KeptKeys, Unreadable
 from reticent.guard.identity.jwt import Tokens
 from reticent.guard.identity.keys import POLL_S, KeyRing, looks_like_key
 from reticent.guard.identity.proxy import TrustedProxy
-from reticent.guard.types import Caller, Journal, JournalDown
+from reticent.guard.types import Caller, Journal, JournalDown, Proof
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,25 +45,29 @@ class Identity:
 
     def identify(self, headers: Mapping[str, str], address: str, now_s: float) -> Caller | None:
         """Return the caller, or None if the request proves nothing; see `Authenticator`."""
+        return self.proof_in(headers, address)(now_s)
+
+    def proof_in(self, headers: Mapping[str, str], address: str) -> Proof:
+        """Return what a request shows, as what tells whose it is; see `Authenticator`."""
         vouched = None if self._proxy is None else self._proxy.identify(headers, address)
         authorization = headers.get("authorization")
         key = headers.get("x-api-key")
         if authorization is None and key is None:
-            return vouched
+            return lambda _: vouched
         if vouched is not None:
-            return None
+            return _nobody
         shown = key
         if authorization is not None:
             scheme, _, shown = authorization.partition(" ")
             if scheme.lower() != "bearer" or (key is not None and key != shown):
-                return None
+                return _nobody
         if shown is None:
-            return None
+            return _nobody
         if looks_like_key(shown):
-            return self._keys.identify(shown, now_s)
+            return partial(self._keys.identify, shown)
         if self._tokens is None or key is not None:
-            return None
-        return self._tokens.identify(shown, now_s)
+            return _nobody
+        return partial(self._tokens.identify, shown)
 
     def address_of(self, headers: Mapping[str, str], address: str) -> str:
         """Return the address to count rows by: the connection's, or what a trusted proxy says."""
@@ -106,6 +111,10 @@ class Identity:
             if provider.is_due():
                 await trouble.caught(provider.refresh)
             await asyncio.sleep(POLL_S)
+
+
+def _nobody(now_s: float) -> None:
+    """Stand for what proves nothing at any time."""
 
 
 class _Trouble:

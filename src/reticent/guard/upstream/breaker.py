@@ -42,8 +42,10 @@ class Breaker:
     __slots__ = (
         "_before",
         "_epoch",
-        "_now",
+        "_failures",
+        "_half_s",
         "_opened_s",
+        "_outcomes",
         "_rest_s",
         "_settings",
         "_start_s",
@@ -53,7 +55,8 @@ class Breaker:
     def __init__(self, settings: BreakerSettings) -> None:
         self._before = (0, 0)  # outcomes and failures of the half window before this one
         self._epoch = 0
-        self._now = (0, 0)  # of the half window now
+        self._half_s = settings.window_s / 2
+        self._outcomes = self._failures = 0  # of the half window now
         self._opened_s = 0.0
         self._rest_s = settings.rest_s
         self._settings = settings
@@ -81,10 +84,14 @@ class Breaker:
         if ticket != self._epoch:
             return
         if self.state == "closed":
-            self._count(0, now_s)
+            if now_s - self._start_s < self._half_s:
+                self._outcomes += 1
+            else:
+                self._count(0, now_s)
         else:
             self._epoch += 1
-            self._before = self._now = (0, 0)
+            self._before = (0, 0)
+            self._outcomes = self._failures = 0
             self._rest_s = self._settings.rest_s
             self.state = "closed"
 
@@ -94,7 +101,8 @@ class Breaker:
             return
         if self.state == "closed":
             self._count(1, now_s)
-            outcomes, failures = (a + b for a, b in zip(self._before, self._now, strict=True))
+            outcomes = self._before[0] + self._outcomes
+            failures = self._before[1] + self._failures
             enough = failures >= self._settings.least_failures
             if enough and failures >= self._settings.share * outcomes:
                 self._open(now_s)
@@ -113,10 +121,11 @@ class Breaker:
         self.state = "open"
 
     def _count(self, failures: int, now_s: float) -> None:
-        half_s = self._settings.window_s / 2
         age_s = now_s - self._start_s
-        if age_s >= half_s:
-            self._before = self._now if age_s < 2 * half_s else (0, 0)
-            self._now = (0, 0)
+        if age_s >= self._half_s:
+            kept = age_s < 2 * self._half_s
+            self._before = (self._outcomes, self._failures) if kept else (0, 0)
+            self._outcomes = self._failures = 0
             self._start_s = now_s
-        self._now = (self._now[0] + 1, self._now[1] + failures)
+        self._outcomes += 1
+        self._failures += failures

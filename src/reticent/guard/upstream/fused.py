@@ -43,7 +43,10 @@ class FusedUpstream:
         except BaseException as error:
             self._note(ticket, error)
             raise
-        self._answered(ticket, response.status)
+        if response.status < 500:
+            self._breaker.succeeded(ticket, self._clock())
+        else:
+            self._breaker.failed(ticket, self._clock())
         return response
 
     @asynccontextmanager
