@@ -42,8 +42,22 @@ def _run(attack, planted):
         ImageInversion(total_variation=0.1, blur=1.0),
         ImageInversion(natural=0.5, blur=1.0),
         ImageInversion(broad=0.5, contrast=-0.25),
+        ImageInversion(generator="pca"),
+        ImageInversion(generator="ica"),
+        ImageInversion(generator="vae"),
     ],
-    ids=["margin", "cross-entropy", "poincare", "subspace", "even", "natural", "set apart"],
+    ids=[
+        "margin",
+        "cross-entropy",
+        "poincare",
+        "subspace",
+        "even",
+        "natural",
+        "set apart",
+        "pca",
+        "ica",
+        "vae",
+    ],
 )
 def test_every_loss_and_prior_finds_the_planted_prototypes(attack):
     planted = plant_images(leak=True, seed=21, n=10)
@@ -123,7 +137,16 @@ def test_the_restart_that_the_others_agree_with_is_claimed():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"loss": "l2"}, {"steps": 0}, {"views": 0}, {"blur": -1.0}, {"natural": 1.5}, {"broad": -1.0}],
+    [
+        {"loss": "l2"},
+        {"steps": 0},
+        {"views": 0},
+        {"blur": -1.0},
+        {"natural": 1.5},
+        {"generated": 2.0},
+        {"generator": "gan"},
+        {"broad": -1.0},
+    ],
 )
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ValueError, match="must"):

@@ -8,6 +8,7 @@ import numpy as np
 
 from reticent.access import Access
 from reticent.attacks._images.climb import End, View, climb, seen_through
+from reticent.attacks._images.generative import GENERATORS, GeneratorName, generated, learned
 from reticent.attacks._images.gradient import Gradient, Rows, gradient_of
 from reticent.attacks._images.layers import DenseGradient
 from reticent.attacks._images.losses import LOSSES, LossName
@@ -66,6 +67,8 @@ class ImageInversion:
             model's gradients come through convolutions or differences, else 0.
         natural: share of directions that comes from their part in public pictures, beside the
             blur (then of one width throughout); 0 for none.
+        generator: "pca", "ica" or "vae": what public pictures teach of pictures; "none".
+        generated: share of directions that is the pull towards what the generator can draw.
         total_variation: weight of the pull towards even areas; 0 for none.
         broad: share of a broad blur (8 pixels on pictures of 100) added to directions; 0 for none.
         contrast: power of what the wanted classes have in common, see `set_apart`; 0 for none.
@@ -91,6 +94,8 @@ class ImageInversion:
     views: int = 60
     blur: float | None = None
     natural: float = 0.0
+    generator: GeneratorName = "none"
+    generated: float = 0.5
     total_variation: float = 0.0
     broad: float = 0.0
     contrast: float = 0.0
@@ -105,8 +110,15 @@ class ImageInversion:
                 f"steps is {self.steps}, restarts {self.restarts} and views {self.views}; all "
                 "must be at least 1."
             )
-        if not 0 <= self.natural <= 1:
-            raise ValueError(f"natural is {self.natural}; it must be from 0 to 1.")
+        if self.generator not in GENERATORS:
+            raise ValueError(
+                f"generator is {self.generator!r}; it must be one of {', '.join(GENERATORS)}."
+            )
+        if not (0 <= self.natural <= 1 and 0 <= self.generated <= 1):
+            raise ValueError(
+                f"natural is {self.natural} and generated {self.generated}; both must be from 0 "
+                "to 1."
+            )
         if (
             min(self.total_variation, self.broad, self.parts, self.blur or 0.0, self.reach or 0.0)
             < 0
@@ -127,7 +139,7 @@ class ImageInversion:
         classes, place = np.unique(y, return_inverse=True)
         views = self._views(model, known, space, rng)
         reach = self.reach if self.reach is not None else known.spread
-        prior = self._prior(model, known, space)
+        prior = self._prior(model, known, space, reach, rng)
         ends = [
             climb(
                 model,
@@ -150,7 +162,14 @@ class ImageInversion:
             notes=self._notes(model, known, views, reach, ends),
         )
 
-    def _prior(self, model: Gradient, known: Public, space: ImageSpace) -> Prior:
+    def _prior(
+        self,
+        model: Gradient,
+        known: Public,
+        space: ImageSpace,
+        reach: float,
+        rng: np.random.Generator,
+    ) -> Prior:
         per_pixel = max(space.shape[:2]) / 100
         blur = self.blur if self.blur is not None else (0.0 if _smooth(model) else 2.0)
         pieces: list[Prior] = []
@@ -164,6 +183,9 @@ class ImageInversion:
             pieces.append(broader(space, self.broad, BROAD * per_pixel))
         if self.contrast:
             pieces.append(set_apart(self.contrast))
+        if self.generator != "none":
+            of_public = learned(self.generator, known, space, rng)
+            pieces.append(generated(of_public, self.generated, reach))
         if self.total_variation:
             pieces.append(total_variation(space, self.total_variation))
         return combined(pieces)
