@@ -5,6 +5,7 @@ import mmap
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
 from typing import BinaryIO
 
@@ -117,18 +118,15 @@ def write_segment(
         numbers = np.empty(found, dtype=np.uint32)
         kernels.deal(text, n_blocks, k0, k1, starts, hashes, numbers)
         buckets = np.zeros(max(1, n_blocks // ENTRIES_A_BUCKET) + 1, dtype=np.uint32)
-        entries = np.empty(found, dtype=np.uint32)
         tags = np.empty(found, dtype=np.uint8)
         bloom = np.zeros(max(1, found * BLOOM_BITS // 64), dtype=np.uint64)
-        kept = kernels.fill_tables(
-            text, starts, hashes, numbers, least, buckets, entries, tags, bloom
-        )
-        del text, whole, hashes, numbers
-    listed = "".join(f"[{json.dumps(d.id)}, {d.start}, {d.chars}]\n" for d in documents).encode()
+        kept = kernels.fill_tables(text, starts, hashes, numbers, least, buckets, tags, bloom)
+        del text, whole, hashes
+    listed = "".join(f"[{quoted(d.id)}, {d.start}, {d.chars}]\n" for d in documents).encode()
     told = np.array(sorted(items), dtype=_ITEM)
     for place, part in (
         (layout.F_BUCKETS, buckets),
-        (layout.F_ENTRIES, entries[:kept]),
+        (layout.F_ENTRIES, numbers[:kept]),
         (layout.F_TAGS, tags[:kept]),
         (layout.F_BLOOM, bloom),
         (layout.F_ITEMS, told),

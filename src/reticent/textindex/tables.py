@@ -81,11 +81,12 @@ def fill_tables(
     numbers: Any,
     least: Any,
     buckets: Any,
-    entries: Any,
     tags: Any,
     bloom: Any,
 ) -> Any:
     """Put every block into its bucket and the Bloom filter; return how many entries there are.
+
+    They stand in `numbers` then: a part's are written where it and those before it were read.
 
     In a crowded bucket one entry stays of those with equal bytes around them. Any `least` bytes
     that hold such a block and the next one lie within what is compared, so nothing that could be
@@ -97,7 +98,7 @@ def fill_tables(
     most = 0
     for part in range(PARTS):
         most = max(most, starts[part + 1] - starts[part])
-    own = np.empty(most, np.uint64)  # a part's blocks, in the order of their buckets
+    own = np.empty(most, np.uint8)  # a part's blocks, in the order of their buckets: tags
     their = np.empty(most, np.uint32)
     gone = np.empty(most, np.uint8)
     out = 0
@@ -122,7 +123,7 @@ def fill_tables(
             b = scaled(h, n_buckets) - low
             place = ends[b]
             ends[b] = place + 1
-            own[place] = h
+            own[place] = np.uint8((h >> _TAG_SHIFT) & U(255))
             their[place] = numbers[i]
         gone[: last - first] = 0
         start = dropped = 0
@@ -135,8 +136,8 @@ def fill_tables(
                 dropped += _drop_equals(words, their, start, end, least, gone)
             start = end
         for i in range(last - first):
-            entries[out] = their[i]
-            tags[out] = np.uint8((own[i] >> _TAG_SHIFT) & U(255))
+            numbers[out] = their[i]
+            tags[out] = own[i]
             out += 1 - gone[i]
     while done < buckets.size:
         buckets[done] = np.uint32(out)
