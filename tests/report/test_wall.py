@@ -89,6 +89,31 @@ def test_training_photos_are_shown_only_if_the_record_has_them():
     assert not parse(render(pictured(), "html")).find("img", class_="photo")
     shown = parse(render(pictured(training=PNG), "html")).find("img", class_="photo")
     assert len(shown) == len(KINDS)
+    assert "in the dashed frame" not in parse(render(pictured(), "html")).by_id["pictures"].text
+    assert (
+        "in the dashed frame"
+        in parse(render(pictured(training=PNG), "html")).by_id["pictures"].text
+    )
+
+
+def test_the_clearest_pictures_are_on_the_first_wall():
+    record = several()
+    worse, better = record.cells[1], record.cells[0]  # label alone, every field
+    pictures = [
+        Picture(
+            cell=cell.id,
+            person="p",
+            outcome="not found",
+            picks=[],
+            agreed=None,
+            confidence=0.1,
+            png=PNG,
+        )
+        for cell in (worse, better)
+    ]
+    images = record.images.model_copy(update={"pictures": pictures})
+    shown = walls(record.model_copy(update={"images": images}))
+    assert [wall.cell.access for wall in shown] == ["together", "label"]
 
 
 def test_pictures_are_let_in_only_where_there_are_some():

@@ -81,6 +81,11 @@ class Wall:
     gradient_steps: int
     doubt: str
 
+    @property
+    def photos(self) -> bool:
+        """Return whether training photos stand beside its pictures."""
+        return any(tile.training_png for tile in self.tiles)
+
 
 #: Access -> what the adversary goes by, in the order of how easily it is had.
 FIELDS: Mapping[str, str] = {
@@ -165,6 +170,12 @@ def _found(cell: Cell) -> tuple[float, float, int]:
     return (-1.0 if estimate is None else estimate, sum(each), -cell.queries)
 
 
+def _clearest(cell: Cell) -> tuple[int, int, float, int]:
+    """Return a key that puts first what is there to see, and how it was had only after that."""
+    tier, harm, reach, size = severity(cell)
+    return tier, harm, size, reach
+
+
 def _field(cell: Cell) -> str:
     if (cell.access, cell.seen) == ("weights", "vectors"):
         return "vector of one photo, and the network"
@@ -172,7 +183,7 @@ def _field(cell: Cell) -> str:
 
 
 def walls(record: Record) -> list[Wall]:
-    """Return a wall for each cell that made pictures, the worst first; none for other audits."""
+    """Return a wall for each cell that made pictures, the clearest first; none for other audits."""
     images = record.images
     if images is None:
         return []
@@ -180,7 +191,7 @@ def walls(record: Record) -> list[Wall]:
     for picture in images.pictures:
         by_cell.setdefault(picture.cell, []).append(picture)
     steps = {effort.cell: effort.gradient_steps for effort in images.effort}
-    cells = sorted((c for c in record.cells if c.id in by_cell), key=severity)
+    cells = sorted((c for c in record.cells if c.id in by_cell), key=_clearest)
     return [
         Wall(
             cell=cell,
