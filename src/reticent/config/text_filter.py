@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from reticent.config.values import Named, different
 
-Personal = Literal["email", "phone", "card", "iban", "ssn"]
+Personal = Literal["email", "phone", "card", "iban", "ssn", "nhs", "ip"]
 
 
 class TextFilter(BaseModel):

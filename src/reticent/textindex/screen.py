@@ -87,6 +87,7 @@ class Screen:
         index = rules.index
         self._reading = None if index is None else Reading(index, rules.allow, near=rules.near)
         self._hold = 0 if index is None else max(rules.hold, index.least - 1)
+        self._personal = frozenset(rules.personal)
         self._looks = bool(rules.personal) or (
             index is not None and index.has_items and rules.items
         )
@@ -210,7 +211,7 @@ class Screen:
         stops = []
         index = self._rules.index if self._rules.items else None
         for at, text in stretches:
-            for each in personal(text, self._rules.personal):
+            for each in personal(text, self._personal) if self._personal else ():
                 self._findings.append(Finding(each.kind, "", each.end - each.start))
                 self._spans.append(_Span(at + each.start, at + each.end))
             if index is None or not index.has_items:
