@@ -72,6 +72,10 @@ def test_without_a_modality_it_is_an_audit_of_tables(tmp_path):
         ("[data]", '[audit]\nattacks = ["all", "x"]\n[data]', r":8: .*'all' already holds"),
         ("[data]", '[[policy]]\nname = "all"\n[data]', r":8: .*stands for every policy"),
         ("[data]", '[exposure]\nchannels = ["smell"]\n[data]', r":8: "),
+        ('"model.skops"', '"model.safetensors"', r":4: .*weights alone.*call = "),
+        ("[data]", 'answers = "embedding"\n[data]', r"channels has 'label', and .* vectors"),
+        ("[data]", '[exposure]\nlayer = "1"\n[data]', r":8: exposure.layer is set, and .* no"),
+        ("[data]", '[exposure]\nchannels = ["embedding"]\n[data]', r":8: .*answers with classes"),
     ],
 )
 def test_every_fault_has_its_line_and_a_way_out(tmp_path, old, new, says):

@@ -12,6 +12,8 @@ modality = "image"
 [model]
 path = {model}
 owner = {owner}
+{call}
+# answers = "embedding"         # a face network that answers with vectors
 # range = [0, 255]              # black and white, in the numbers that the model takes
 # layout = "channels_first"     # or "channels_last", "flat"; default: flat for scikit-learn
 
@@ -26,6 +28,8 @@ query_budget = 16000            # pictures that one attack may ask about, all pe
 
 [exposure]
 channels = ["label", "scores"]  # add "weights" if the model file itself gets into other hands
+# explainer = "saliency"        # with "explanation" among the channels; or attribution, prototype
+# layer = "features.3"          # with "intermediate" among the channels
 
 [[policy]]                      # the first is the one in force
 name = "open"
@@ -72,11 +76,18 @@ def image_configuration(
         to_do.append("name held-out photos of the same people in data.held_out (--non-members)")
     if owner.strip().casefold() in ("", "todo"):
         to_do.append("name the owner of the model in model.owner")
+    call = '# recipe = "network:train"    # how such a model is trained, for twins'
+    if Path(model).suffix.lower() == ".safetensors":
+        call = (
+            f'call = "TODO"   # module:function that returns the module without its weights\n{call}'
+        )
+        to_do.append("name the function that builds the module in model.call")
     line = '# public = "public"             # pictures of other people, for attacks with a prior'
     if public is not None:
         line = f"public = {named(public)}   # pictures of other people, which the adversary owns"
     text = TEMPLATE.format(
         model=named(model),
+        call=call,
         owner=json.dumps(owner, ensure_ascii=False),
         training=named(training),
         held_out='"TODO"' if held_out is None else named(held_out),

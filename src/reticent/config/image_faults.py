@@ -46,6 +46,13 @@ def _model(doc: Mapping[str, Any]) -> Iterator[Fault]:
             f"model.call builds a torch module, but the model is of kind {kind!r}.",
             "Remove call, or give the weights of a torch module as path.",
         )
+    weights = isinstance(path, str) and PurePath(path).suffix.lower() == ".safetensors"
+    if kind == "torch" and weights and model.get("call") is None:
+        yield Fault(
+            ("model", "path"),
+            f"model.path is {shown(path)}, which holds weights alone.",
+            'Name the function that builds their module: call = "network:build".',
+        )
     if isinstance(shape, (list, tuple)) and len(shape) == 3 and shape[2] != 3:
         first = shape[0] in (1, 3)
         yield Fault(

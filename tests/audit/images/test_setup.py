@@ -129,3 +129,24 @@ def test_a_torch_module_is_audited_like_any_other(folder):
     ours = found.target.answer(found.space.inputs(x)).scores
     theirs = given.target.answer(given.space.inputs(x)).scores
     assert np.allclose(ours, theirs, atol=1e-5)
+
+
+def test_init_writes_what_can_be_audited_and_asks_for_the_function_of_a_module(folder, capsys):
+    def init(model: str) -> str:
+        given = ["--non-members", f"{folder}/held_out.npz", "--public", f"{folder}/public.npz"]
+        out = folder / "made.toml"
+        code = main(
+            ["init", "--modality", "image", f"{folder}/{model}", f"{folder}/training.npz", *given,
+             "--owner", "We", "--out", str(out), "--force"]
+        )  # fmt: skip
+        assert code == 0
+        return out.read_text()
+
+    text = init("model.skops").replace("# range = [0, 255]", "range = [0, 16]")
+    (folder / "made.toml").write_text(text)
+    assert image_experiment(load_audit(folder / "made.toml")).k == 10
+    assert "call" not in [line.split()[0] for line in text.splitlines() if line]
+    (folder / "net.safetensors").write_bytes(b"")
+    capsys.readouterr()
+    assert 'call = "TODO"' in init("net.safetensors")
+    assert "model.call" in " ".join("".join(capsys.readouterr()).split())
