@@ -177,3 +177,9 @@ def test_together_counts_the_more_telling_field_for_more():
     hidden = dict(shown, a=shown["a"].copy())
     hidden["a"][3] = np.nan
     assert np.isfinite(AllFields(fields={n: [n] for n in hidden}).claim(hidden).images).all()
+    nowhere = {name: images.copy() for name, images in shown.items()}
+    for images in nowhere.values():
+        images[5] = np.nan
+    left = AllFields(fields={n: [n] for n in nowhere}).claim(nowhere).images
+    assert np.isnan(left[5]).all()
+    assert np.isfinite(np.delete(left, 5, axis=0)).all()

@@ -32,6 +32,7 @@ def test_no_photo_of_those_left_out_is_used_and_every_class_has_some(digits):
         for row, who in zip(digits.training.x, digits.training.who, strict=True)
     }
     assert {owner[row.tobytes()] for row in photos.x} == set(stay.tolist())
+    assert len({row.tobytes() for row in photos.x}) == len(photos)  # nor does one stand for two
 
 
 def test_the_recipe_is_given_pictures_as_the_model_takes_them_and_seeds_that_repeat(digits):
