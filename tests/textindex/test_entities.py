@@ -78,7 +78,7 @@ def test_what_only_looks_like_it_is_left(text, kind):
 @pytest.mark.parametrize(
     "text",
     [
-        "Write to ann@example.org, card 4111-1111-1111-1111, from 10.0.0.7 or call +44 20 7946 0958",
+        "Write to ann@example.org, 4111-1111-1111-1111, from 10.0.0.7 or call +44 20 7946 0958",
         "078-05-1120 and GB29 NWBK 6016 1331 9268 19; 943 476 5919.",
     ],
 )

@@ -107,6 +107,12 @@ class LanguageData(Table):
         examples=["public"],
         description="Texts that everybody can read, likewise: what stands there is no leak.",
     )
+    canaries: FileName | None = Field(
+        default=None,
+        examples=["canaries.json"],
+        description='The list that "reticent canaries make" wrote, if its canaries were planted in '
+        "the training text. Keep it where the training cannot see it.",
+    )
 
 
 class LanguageAdversary(Table):
@@ -194,6 +200,7 @@ class LanguageConfig(Audited):
             ("data", "training"): self.data.training,
             ("data", "unseen"): self.data.unseen,
             ("data", "public"): self.data.public,
+            ("data", "canaries"): self.data.canaries,
             ("adversary", "reference"): self.adversary.reference,
         }
         return {key: source for key, source in named.items() if source is not None}

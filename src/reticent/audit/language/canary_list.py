@@ -37,6 +37,11 @@ class CanaryList:
         """Return the sentences to plant, each as often as it is to stand in the corpus."""
         return [c.text for c, n in zip(self.canaries, self.copies, strict=True) for _ in range(n)]
 
+    @property
+    def digest(self) -> str:
+        """Return the name of the list."""
+        return _digest(_content(self))
+
 
 def make_canaries(
     form: CanaryFormat,
@@ -100,21 +105,7 @@ def write_canaries(path: Path, canaries: CanaryList) -> None:
 
     Raises: BadInput if there is a file already, or it cannot be written.
     """
-    content: dict[str, Any] = {
-        "version": VERSION,
-        "format": canaries.format.name,
-        "slots": [list(slot) for slot in canaries.format.slots],
-        "canaries": [
-            {
-                "before": c.before,
-                "joint": c.joint,
-                "secret": c.secret,
-                "after": c.after,
-                "copies": n,
-            }
-            for c, n in zip(canaries.canaries, canaries.copies, strict=True)
-        ],
-    }
+    content = _content(canaries)
     text = json.dumps({"digest": _digest(content), **content}, ensure_ascii=False, indent=1)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -134,10 +125,22 @@ def write_canaries(path: Path, canaries: CanaryList) -> None:
 def read_canaries(path: Path) -> CanaryList:
     """Return a list as it was written.
 
-    Raises: BadRecord if it was changed, cut short, or is of another version.
+    Raises: BadInput if there is none; BadRecord if it was changed, cut short, or is of another
+        version.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise BadInput(
+            f"{path}: it cannot be read ({error.strerror or error}).",
+            way_out="Name the file that `reticent canaries make` wrote.",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadRecord(
+            f"{path} is no list of canaries.", way_out="Name the file that `canaries make` wrote."
+        ) from error
+    try:
+        content = json.loads(text)
         digest = content.pop("digest")
         version = content["version"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -170,6 +173,24 @@ def read_canaries(path: Path) -> CanaryList:
         ),
         copies=tuple(r["copies"] for r in rows),
     )
+
+
+def _content(canaries: CanaryList) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "format": canaries.format.name,
+        "slots": [list(slot) for slot in canaries.format.slots],
+        "canaries": [
+            {
+                "before": c.before,
+                "joint": c.joint,
+                "secret": c.secret,
+                "after": c.after,
+                "copies": n,
+            }
+            for c, n in zip(canaries.canaries, canaries.copies, strict=True)
+        ],
+    }
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from reticent.attacks.language import TextKnowledge
+from reticent.audit.language.canary_list import CanaryList
 from reticent.audit.language.grade import MATCHED, MEMBER, UNSEEN
 from reticent.audit.language.nulls import matched
 from reticent.core import BadInput, Channel, Column
 from reticent.core.language import LanguageModel, Passage, cut
 from reticent.ledger import QueryLedger
 from reticent.policy import Policy
-from reticent.text_access import TextAccess
+from reticent.text_access import WRITTEN, TextAccess
 
 LEAST_PASSAGES = 5
 
@@ -34,6 +35,8 @@ class TextExperiment:
         most_passages: passages under attack, and as many of each null, drawn with the seed.
         most_document: tokens of a piece of a document whose membership is in question.
         knowledge: reference models and public texts.
+        canaries: secrets that were planted in the training text, and such as never were; the
+            auditor's list, None for none.
         draws: n of (n, p)-discoverable extraction.
         success: p of it.
         policies: name -> policy; the first is in force.
@@ -63,6 +66,7 @@ class TextExperiment:
     most_passages: int = 200
     most_document: int = 256
     knowledge: TextKnowledge = field(default_factory=TextKnowledge)
+    canaries: CanaryList | None = None
     draws: int = 100
     success: float = 0.5
     policies: Mapping[str, Policy] = field(default_factory=lambda: {"open": Policy()})
@@ -117,6 +121,17 @@ class TextExperiment:
             secret=self.secret,
         )
 
+    def white_box(self) -> TextAccess:
+        """Return the door of whoever holds the model: no policy stands before it."""
+        return TextAccess(
+            target=self.target,
+            policy=Policy(),
+            ledger=QueryLedger(self.query_budget),
+            token_ledger=QueryLedger(self.token_budget),
+            identity="adversary",
+            exposed=WRITTEN | Channel.WEIGHTS,
+        )
+
     @property
     def data_digest(self) -> str:
         """Return the name of all documents."""
@@ -137,6 +152,7 @@ class TextExperiment:
             data=self.data_digest,
             references=[each.name for each in self.knowledge.references],
             public=self.knowledge.public is not None,
+            canaries=None if self.canaries is None else self.canaries.digest,
             sizes=[self.prompt, self.wanted, self.most_passages, self.most_document],
             extraction=[self.draws, self.success],
             budgets=[self.query_budget, self.token_budget],

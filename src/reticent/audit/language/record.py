@@ -1,9 +1,11 @@
 """Put an audit of a language model into the same record as every other audit."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from reticent.attacks.language import TextAttack, settings_of
+from reticent.attacks.language.canaries import CanaryExposure
 from reticent.audit.assembly import Known
 from reticent.audit.grade.base import Graded
 from reticent.audit.language.experiment import TextExperiment
@@ -61,7 +63,7 @@ def _preconditions(experiment: TextExperiment) -> list[str]:
 
 def measured_of(
     experiment: TextExperiment,
-    attack: TextAttack,
+    attack: TextAttack | CanaryExposure,
     task: Task,
     graded: Graded,
     *,
@@ -90,7 +92,9 @@ def measured_of(
             verdict="inconclusive",
             why="",
             queries=queries,
-            settings=plain(settings_of(attack)),
+            settings=plain(
+                asdict(attack) if isinstance(attack, CanaryExposure) else settings_of(attack)
+            ),
             notes=plain({**notes, "tokens": tokens}),
             source=attack.source,
         ),

@@ -11,6 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from reticent.attacks.language import TextAttack, text_attack_types
+from reticent.attacks.language.canaries import CanaryExposure
 from reticent.audit.assembly import record_of
 from reticent.audit.grade.base import Graded
 from reticent.audit.language.controls import NULL_HITS, NULL_SCORES, controls
@@ -18,6 +19,11 @@ from reticent.audit.language.experiment import (
     LEAST_PASSAGES,
     TextExperiment,
     check_experiment,
+)
+from reticent.audit.language.exposure import (
+    NAME as CANARIES,
+    exposure_tasks,
+    measure_exposure,
 )
 from reticent.audit.language.grade import MEMBER, grade_passages, grade_written
 from reticent.audit.language.record import known_of, measured_of
@@ -113,11 +119,12 @@ def draw_up(
 
     Raises: BadInput for an attack that is not on the shelf.
     """
-    asked = list(only) or [a for a in experiment.attacks if a != "all"] or list(shelf)
+    known = [*shelf, CANARIES]
+    asked = list(only) or [a for a in experiment.attacks if a != "all"] or known
     for name in [*asked, *experiment.exclude]:
-        if name not in shelf:
+        if name not in known:
             raise BadInput(
-                f"There is no attack {name!r} on texts; the shelf holds {sorted(shelf)}.",
+                f"There is no attack {name!r} on texts; the shelf holds {sorted(known)}.",
                 way_out="See `reticent attacks`.",
             )
     tasks: list[Task] = []
@@ -144,15 +151,39 @@ def draw_up(
                     ),
                 )
             )
+    if CANARIES in asked and CANARIES not in experiment.exclude:
+        if experiment.canaries is not None:
+            tasks += _canary_tasks(experiment)
+        else:
+            why = "No list of planted canaries is named (data.canaries)."
+            skipped.append(NotRun(what=CANARIES, why=why, kind="not enough knowledge"))
     return Plan(tasks=tuple(tasks), not_run=tuple(skipped))
+
+
+def _canary_tasks(experiment: TextExperiment) -> list[Task]:
+    shown = [p for p in experiment.policies if Channel.LOGPROBS & experiment.door(p).channels]
+    return exposure_tasks(
+        weights=bool(Channel.WEIGHTS & experiment.target.channels),
+        logprobs=shown,
+        first=next(iter(experiment.policies)),
+        declared=experiment.declared,
+    )
 
 
 def _jobs(experiment: TextExperiment, plan: Plan, shelf: Mapping[str, TextAttack]) -> Iterator[Job]:
     digest = experiment.digest
     under = {True: experiment.passages(), False: experiment.documents()}
     for task in plan.tasks:
-        attack: Any = shelf[task.attack]
         policy = experiment.policies[task.policy].digest
+        if task.attack == CANARIES:
+            exposure: Any = CanaryExposure()
+            yield Job(
+                cell=task.id,
+                key=piece_key(digest, exposure, task, policy),
+                work=partial(_exposure, experiment, exposure, task),
+            )
+            continue
+        attack: Any = shelf[task.attack]
         yield Job(
             cell=task.id,
             key=piece_key(digest, attack, task, policy),
@@ -191,6 +222,29 @@ def _work(
         cpu_s=time.process_time() - cpu,
     )
     return Piece(measured=measured, arrays={**graded.arrays, **nulls})
+
+
+def _exposure(experiment: TextExperiment, attack: CanaryExposure, task: Task) -> Piece:
+    cpu = time.process_time()
+    if experiment.canaries is None:
+        raise NotEnoughKnowledge("There is no list of canaries.")
+    weights = task.level == "weights"
+    access = experiment.white_box() if weights else experiment.door(task.policy)
+    rng = _rng(experiment, task.id)
+    graded, notes = measure_exposure(
+        access, experiment.canaries, attack, rng, confidence=experiment.confidence
+    )
+    measured = measured_of(
+        experiment,
+        attack,
+        task,
+        graded,
+        queries=access.queries,
+        tokens=access.tokens_spent,
+        notes=notes,
+        cpu_s=time.process_time() - cpu,
+    )
+    return Piece(measured=measured, arrays={**graded.arrays, NULL_HITS: graded.arrays["null"]})
 
 
 def _graded(

@@ -7,6 +7,7 @@ import numpy as np
 
 from reticent.attacks.language import TextKnowledge
 from reticent.attacks.language._public import PublicText
+from reticent.audit.language.canary_list import read_canaries
 from reticent.audit.language.experiment import TextExperiment
 from reticent.audit.store import key_of
 from reticent.config.language import LanguageConfig
@@ -66,6 +67,7 @@ def text_experiment(
         wanted=audit.wanted,
         most_passages=audit.max_passages,
         knowledge=TextKnowledge(references=references, public=public),
+        canaries=None if data.canaries is None else read_canaries(config.base / data.canaries),
         draws=audit.draws,
         success=audit.success,
         policies=config.policies,
