@@ -72,6 +72,17 @@ def test_an_inner_layer_is_shown_as_it_is():
     assert not plain.module[1]._forward_hooks
 
 
+def test_a_layer_that_does_not_run_is_no_inner_layer():
+    plain = network()
+    plain.module.add_module("idle", torch.nn.Identity())
+    forward = plain.module.forward
+    plain.module.forward = lambda x: forward(x)[:, :3]
+    told = ExplainedModel(model=plain, layer="idle")
+    del plain.module._modules["idle"]
+    with pytest.raises(BadInput, match="Layer 'idle' of module says no numbers of each row"):
+        told.answer(X)
+
+
 def test_only_who_may_sees_what_stands_beside_an_answer():
     target = ExplainedModel(model=network(), explainer="saliency", layer="1")
     both = door(target)

@@ -144,8 +144,25 @@ class ExplainedModel:
             explained = np.asarray(slope, dtype=np.float64)
             if self.explainer == "attribution" and self.baseline is not None:
                 explained = explained * (x.reshape(len(x), -1) - self.baseline)
-        inner = kept[0].detach().numpy().reshape(len(x), -1).astype(np.float64) if kept else None
-        return explained, inner
+        return explained, self._inner(kept, len(x))
+
+    def _inner(self, kept: list[Any], n: int) -> Floats | None:
+        """Return (n, d) what the layer said; of one that runs several times, the first.
+
+        Raises: BadInput if it did not run, or says no numbers of each row.
+        """
+        if not self.layer:
+            return None
+        out: Any = kept[0] if kept else None
+        if isinstance(out, (tuple, list)):
+            out = out[0]
+        if getattr(out, "ndim", 0) < 1 or len(out) != n or not hasattr(out, "detach"):
+            raise BadInput(
+                f"Layer {self.layer!r} of {self.model.name} says no numbers of each row it is "
+                "asked about.",
+                way_out="Choose a layer that every row runs through.",
+            )
+        return np.asarray(out.detach().numpy().reshape(n, -1), dtype=np.float64)
 
 
 def _parts(rows: Floats, size: int) -> list[tuple[int, Floats]]:

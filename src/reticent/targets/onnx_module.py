@@ -95,6 +95,8 @@ class OnnxModule(nn.Module):
         }
         for name in learned:
             self.held[name] = nn.Parameter(self.held[name], requires_grad=False)
+        # A place for each value that is worked out, so that it can be listened to like a layer.
+        self.at = nn.ModuleDict({_place(step.gives[0]): nn.Identity() for step in self.steps})
         self.learned = nn.ParameterList([self.held[name] for name in sorted(learned)])
         self.eval()
 
@@ -103,13 +105,19 @@ class OnnxModule(nn.Module):
         values: dict[str, Any] = {**self.held, self.takes: x, "": None}
         for step in self.steps:
             told = OPERATIONS[step.kind]([values[name] for name in step.takes], step.settings)
-            several = told if isinstance(told, tuple) else (told,)
+            first, *rest = told if isinstance(told, tuple) else (told,)
+            several = (self.at[_place(step.gives[0])](first), *rest)
             values.update(zip(step.gives, several, strict=False))
         outputs = [values[name] for name in self.gives]
         for output in outputs:
             if output.ndim == 2 and output.is_floating_point():
                 return output  # type: ignore[no-any-return]  # a tensor
         return outputs[-1]  # type: ignore[no-any-return]  # a tensor
+
+
+def _place(value: str) -> str:
+    """Return the name of a value as torch allows it for a layer."""
+    return value.replace(".", "_") or "_"
 
 
 def _plain(value: Any) -> Any:

@@ -59,9 +59,15 @@ def _graph(path: Path, model, last) -> None:
 
 
 def configured(
-    folder: Path, name: str, channels: list[str], explainer: str | None = None, **model: object
+    folder: Path,
+    name: str,
+    channels: list[str],
+    explainer: str | None = None,
+    layer: str | None = None,
+    **model: object,
 ) -> ImageConfig:
-    beside = {"explainer": explainer} if explainer else {}
+    said = {"explainer": explainer, "layer": layer}
+    beside = {key: value for key, value in said.items() if value is not None}
     body = {
         "modality": "image",
         "model": {"path": f"{name}.onnx", "owner": "We", "range": [0, 16], **model},
@@ -128,6 +134,16 @@ def test_a_graph_without_gradients_cannot_explain_itself(folder):
     config = configured(folder, "bent", ["label", "explanation"], explainer="saliency")
     with pytest.raises(BadInput, match="no gradients here, so that nothing can explain"):
         image_experiment(config)
+
+
+def test_what_a_graph_works_out_on_the_way_is_an_inner_layer(folder):
+    config = configured(folder, "scores", ["scores", "intermediate"], layer="at.z")
+    found, model = image_experiment(config), experiment().target.weights()
+    x = found.space.inputs(found.held_out.x[:4])
+    inner = found.target.answer(x).intermediate
+    assert np.allclose(inner, model.decision_function(x.reshape(4, -1)), atol=1e-3)
+    with pytest.raises(BadInput, match=r"no layer 'z'.*at\.rows, at\.z, at\.p"):
+        image_experiment(configured(folder, "scores", ["intermediate"], layer="z"))
 
 
 def test_a_graph_that_answers_with_vectors_is_an_embedder_with_gradients_or_without(folder):
