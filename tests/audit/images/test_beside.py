@@ -36,6 +36,7 @@ def template(folder: Path) -> Record:
             folder,
             'call = "digits_networks:vectors"\nanswers = "embedding"',
             'channels = ["embedding", "weights"]',
+            "ppv_declared = 0.15",
             rest=policies,
         )
     )
@@ -104,6 +105,7 @@ def test_each_field_is_measured_alone_and_all_together(fields):
     }
     together = found["all-fields", "together", "open"]
     parts = [c for c in fields.cells if c.policy == "open" and c is not together]
+    assert together.seen == "inner layer"
     assert together.queries == sum(c.queries for c in parts)
     assert set(together.notes["share"]) == {c.access for c in parts}
     assert together.primary.estimate >= 0.5
@@ -122,6 +124,12 @@ def test_what_stands_beside_answers_has_controls_of_its_own(fields):
         "twins without the person (explained-pictures, explanation)",
     ):
         assert names[name], name
+
+
+def test_whose_vector_it_is_needs_no_twin(template):
+    found = {(c.access, c.policy): c for c in template.cells}["weights", "open"]
+    assert found.tier == "E2"
+    assert "twin" not in found.why
 
 
 def test_an_inner_layer_that_was_seen_gives_the_photo_away(fields):

@@ -87,7 +87,7 @@ def record_of(
     ]
 
     def reread(cells: list[Cell]) -> list[Cell]:
-        return [_in_words(cell if twinned else _no_twin(cell)) for cell in cells]
+        return [_in_words(c if twinned or _seen_of_one(c) else _no_twin(c)) for c in cells]
 
     def beside(pieces: Mapping[str, Piece], cells: list[Cell]) -> dict[str, Any]:
         return {
@@ -104,6 +104,11 @@ def record_of(
         reread=reread,
         beside=beside,
     )
+
+
+def _seen_of_one(cell: Cell) -> bool:
+    """Return whether a cell is about what was seen of a photo: whose it is needs no twin."""
+    return cell.seen == "vectors" or cell.access == "intermediate"
 
 
 def _no_twin(cell: Cell) -> Cell:

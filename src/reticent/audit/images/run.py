@@ -28,7 +28,14 @@ from reticent.audit.plan import Plan, Task
 from reticent.audit.record import Cell, NotRun, Record, RunEntry
 from reticent.audit.show import figure_of, figure_or_none
 from reticent.audit.store import key_of
-from reticent.core import Channel, Family, NotEnoughKnowledge, NotExposed, ReticentError
+from reticent.core import (
+    Channel,
+    Family,
+    NotEnoughKnowledge,
+    NotExposed,
+    ReticentError,
+    Seen,
+)
 from reticent.core.events import Listener, Progress, silent
 
 
@@ -181,7 +188,7 @@ def _measured(
             attack=task.attack,
             family=task.family.value,
             access=task.level,
-            seen=SEEN.get(told_of(task.level, bench.experiment.target.channels), task.seen.value),
+            seen=_seen(bench, task),
             policy=task.policy,
             declared=task.declared,
             primary=figure_of(graded.primary),
@@ -212,6 +219,14 @@ def _measured(
         reach=graded.reach,
         cpu_s=cpu_s,
     )
+
+
+def _seen(bench: Bench, task: Task) -> str:
+    """Return what the record says that the adversary had seen of each person."""
+    told = told_of(task.level, bench.experiment.target.channels)
+    if not told and task.seen is Seen.NOTHING:
+        told = Channel.INTERMEDIATE  # all fields, this one among them
+    return SEEN.get(told, task.seen.value)
 
 
 def _control(
