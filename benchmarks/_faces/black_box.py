@@ -18,6 +18,7 @@ from reticent.attacks.inversion.boundary_repulsion import BoundaryRepulsion
 from reticent.attacks.inversion.evolution import EvolvedPictures
 from reticent.attacks.inversion.explained import ExplainedPictures
 from reticent.attacks.inversion.inverse_map import InverseMap
+from reticent.attacks.inversion.inverse_network import InverseNetwork
 from reticent.attacks.inversion.surrogate_pictures import SurrogatePictures
 from reticent.core import Candidates, Population, ReconstructionClaim
 from reticent.ledger import QueryLedger
@@ -57,6 +58,7 @@ CURVES = [
 OTHERS: tuple[tuple[Attack, str], ...] = (
     (InverseMap(), "scores"),
     (InverseMap(), "labels"),
+    *((InverseNetwork(), policy) for policy in ("scores", "round2", "top5", "labels")),
     (EvolvedPictures(), "scores"),
     (BoundaryRepulsion(), "labels"),
 )

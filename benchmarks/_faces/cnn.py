@@ -1,6 +1,7 @@
 """A small convolutional network over 20 private people; the adversary has photos of 20 others."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +16,18 @@ from .targets import cnn
 from .white_box import attacked, mean_row
 
 PRIVATE = 20
-ATTACK = ImageInversion(steps=3, views=60, blur=2.0, natural=0.5, reach=0.2)
+ATTACK = ImageInversion(steps=3, views=60, blur=2.0, natural=0.5, reach=0.2, spectrum=0.5)
+PLAIN = replace(ATTACK, natural=0.0, spectrum=0.0)
+PRIORS = {
+    "blur alone": PLAIN,
+    "and part in public pictures": replace(PLAIN, natural=0.5),
+    "and public spectrum": ATTACK,
+    "blur, then PCA generator": replace(PLAIN, generator="pca"),
+    "blur, then ICA generator": replace(PLAIN, generator="ica"),
+    "blur, then VAE generator": replace(PLAIN, generator="vae"),
+    "blur, VAE, spectrum": replace(PLAIN, generator="vae", generated=0.3, spectrum=0.5),
+    "blur, total variation": replace(PLAIN, total_variation=0.1),
+}
 
 
 def public_people(train: Photos, held: Photos, people: np.ndarray) -> Knowledge:
@@ -55,4 +67,16 @@ def private_cnn(
             walls["cnn"] = [own[:12], claim.images[:12]]
     mean_row("mean of the person's own 7 photos", ceiling, None)
     figures = mean_row("cnn: ours", ours, float(np.median(times)))
+    _by_prior(train, held)
     return {"cnn_dlib1": figures["dlib1"], "cnn_dlib5": figures["dlib5"]}
+
+
+def _by_prior(train: Photos, held: Photos) -> None:
+    """Print what each prior adds, with the first seed."""
+    print("   by prior, first seed")
+    (private, others), who = two_groups(0), np.arange(PRIVATE)
+    target = TorchModel(module=cnn(train.of(private), 0), classes=tuple(range(20)), images=PICTURES)
+    judge, knowledge = Judges(held.of(private), 0), public_people(train, held, others)
+    for name, attack in PRIORS.items():
+        claim, spent = attacked(attack, target, knowledge, who, 0)
+        mean_row(f"   {name}", [judge.judge(claim.images, who)], spent)

@@ -26,6 +26,7 @@ from reticent.attacks._images.priors import (
     subspace,
     total_variation,
 )
+from reticent.attacks._images.spectrum import shaped
 from reticent.attacks.base import Knowledge
 from reticent.core import (
     Candidates,
@@ -73,6 +74,8 @@ class ImageInversion:
         broad: share of a broad blur (8 pixels on pictures of 100) added to directions; 0 for none.
         contrast: power of what the wanted classes have in common, see `set_apart`; 0 for none.
         parts: principal components of public pictures that directions are kept to; 0 for all.
+        spectrum: power to which public pictures' coarse and fine shapes are imposed on what was
+            drawn, see `shaped`; 0 for none, 1 to match them.
         reach: root mean square way from the start, in [0, 1]; None for as far as public pictures
             are from their mean.
     """
@@ -100,6 +103,7 @@ class ImageInversion:
     broad: float = 0.0
     contrast: float = 0.0
     parts: int = 0
+    spectrum: float = 0.0
     reach: float | None = None
 
     def __post_init__(self) -> None:
@@ -120,10 +124,12 @@ class ImageInversion:
                 "to 1."
             )
         if (
-            min(self.total_variation, self.broad, self.parts, self.blur or 0.0, self.reach or 0.0)
-            < 0
+            min(self.total_variation, self.broad, self.parts, self.spectrum) < 0
+            or min(self.blur or 0.0, self.reach or 0.0) < 0
         ):
-            raise ValueError("total_variation, broad, parts, blur and reach must not be negative.")
+            raise ValueError(
+                "total_variation, broad, parts, spectrum, blur and reach must not be negative."
+            )
 
     def run(
         self, access: Access, candidates: Candidates, knowledge: Knowledge, rng: np.random.Generator
@@ -154,7 +160,7 @@ class ImageInversion:
             )
             for start in starts(known, space, self.restarts, rng)
         ]
-        rows = most_agreed([end.rows for end in ends])
+        rows = shaped(most_agreed([end.rows for end in ends]), known, space, self.spectrum)
         return ReconstructionClaim(
             images=as_pictures(rows, space)[place],
             confidence=confidence(model, rows, classes, views[:_LOOKS], space)[place],
