@@ -1,5 +1,6 @@
 """ONNX graphs and torch modules: what comes out of them is found out, and said if it is not so."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -200,3 +201,15 @@ def test_reading_a_configuration_again_gives_the_same_audit(folder):
     two = image_experiment(configured(folder, "logits", ["scores"]))
     assert one.digest == two.digest
     assert one.digest != replace(two, seed=2).digest
+
+
+def test_a_package_that_is_missing_is_named_with_its_extra(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    found = image_experiment(configured(folder, "logits", ["scores", "weights"]))
+    assert any("pip install 'reticent[onnx]'" in warning for warning in found.warnings)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(BadInput, match=r"pip install 'reticent\[onnx\]'"):
+        image_experiment(configured(folder, "logits", ["scores"]))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(BadInput, match=r"pip install 'reticent\[torch\]'"):
+        image_experiment(configured(folder, "logits", ["scores"], kind="torch"))
