@@ -36,7 +36,7 @@ class GreedyExtraction:
         "https://arxiv.org/abs/2202.07646; read off teacher-forced passes"
     )
 
-    looks: tuple[int, ...] = (4, 16)
+    looks: tuple[int, ...] = (5, 16)
 
     def run(
         self,
