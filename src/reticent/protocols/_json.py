@@ -80,12 +80,9 @@ def _few_account_for(value: Any, pairs: int, holders: int) -> bool:
         if type(each) is dict:
             pairs -= len(each)
             each = each.values()
-        if pairs <= 0 and holders <= 0:
-            return True
-        for within in each:
-            kind = type(within)
-            if kind is dict or kind is list:
-                found.append(within)
+        if holders <= 0:
+            return pairs <= 0  # nothing is left to hold any
+        found += [within for within in each if type(within) is dict or type(within) is list]
     return False
 
 
