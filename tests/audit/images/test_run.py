@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,11 +8,13 @@ from audit.images.attacks import ReadWeights, WeighPictures
 from audit.images.digits import experiment
 
 from reticent.attacks import Knowledge
+from reticent.audit.images.controls import representatives
 from reticent.audit.images.experiment import ImageExperiment, Photos
 from reticent.audit.images.run import run_image_audit
+from reticent.audit.plan import Task
 from reticent.audit.record import Record
 from reticent.audit.save import load, to_json
-from reticent.core import BadInput, BudgetSpent, ReconstructionClaim
+from reticent.core import BadInput, BudgetSpent, Family, ReconstructionClaim, Seen
 
 
 def now() -> datetime:
@@ -175,3 +178,15 @@ def small() -> Record:
 
     subject: ImageExperiment = experiment()
     return run_image_audit(subject, out=None, now=now, shelf=SHELF)
+
+
+def test_the_best_attack_at_the_strongest_access_stands_for_all_in_the_controls(digits):
+    def task(attack: str, level: str) -> Task:
+        return Task(attack=attack, family=Family.RECONSTRUCTION, level=level, policy="open",
+                    seen=Seen.Y)  # fmt: skip
+
+    shelf = {name: ReadWeights() for name in ("a", "b", "c")}
+    found_by = {task("a", "weights"): 0.2, task("b", "weights"): 0.9, task("c", "label"): 1.0}
+    bench = SimpleNamespace(experiment=digits)
+    ((_, chosen),) = representatives(bench, found_by, shelf)
+    assert (chosen.attack, chosen.level) == ("b", "weights")
