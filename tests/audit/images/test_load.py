@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from audit.images.digits import experiment
 
+from reticent.audit.images.planted import noise
 from reticent.audit.images.setup import image_experiment
 from reticent.audit.save import load
 from reticent.cli import main
@@ -175,6 +176,10 @@ def test_scikit_learns_graphs_answer_alike_through_torch(folder):
     ours = found.target.answer(found.space.inputs(x)).scores
     assert found.target.channels & Channel.WEIGHTS
     assert np.allclose(ours, given.target.answer(given.space.inputs(x)).scores, atol=1e-4)
+    # Its weights stand in a node, out of reach: what never learned is another model.
+    blank = noise(found, np.random.default_rng(0))
+    told = blank.target.answer(blank.space.inputs(given.training.x)).labels
+    assert (told == given.training.who).mean() < 0.4
 
 
 def test_weights_are_inverted_through_the_graph(folder):
