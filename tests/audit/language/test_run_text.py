@@ -1,5 +1,6 @@
 import datetime as dt
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from reticent.attacks.language.text_loss import TextLoss
 from reticent.attacks.language.text_reference import TextReference
 from reticent.attacks.language.unprompted import UnpromptedGeneration
 from reticent.audit.language.experiment import TextExperiment
-from reticent.audit.language.run import run_text_audit
+from reticent.audit.language.run import SAMPLING, run_text_audit, text_shelf
 from reticent.audit.record import Record
 from reticent.core import BadInput
 from reticent.core.language import Passage
@@ -138,3 +139,21 @@ def test_what_no_honest_audit_can_be_made_from_is_refused() -> None:
         _run(_experiment(prompt=30, wanted=15))
     with pytest.raises(BadInput, match="no attack 'nonsense'"):
         _run(whole, only=["nonsense"])
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A model behind an endpoint that takes no top_k."""
+
+    model: Any
+    sends_top_k: bool = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+
+def test_an_endpoint_that_takes_no_top_k_is_asked_without() -> None:
+    experiment = _experiment()
+    for target, top_k in ((experiment.target, 40), (Plain(experiment.target), 0)):
+        shelf: dict[str, Any] = dict(text_shelf(replace(experiment, target=target)))
+        assert [shelf[name].top_k for name in SAMPLING] == [top_k] * 2

@@ -47,6 +47,8 @@ LEVELS = {
     "logprobs": Channel.TOKENS | Channel.LOGPROBS,
     "tokens": Channel.TOKENS,
 }
+#: Attacks that have the model write by chance.
+SAMPLING = ("divergence", "unprompted-generation")
 
 
 def run_text_audit(
@@ -105,10 +107,13 @@ def text_shelf(experiment: TextExperiment) -> dict[str, TextAttack]:
         "discoverable-extraction": ("draws", "success"),
         "document-screening": ("draws", "success", "prompt", "wanted"),
     }
+    # An endpoint of OpenAI's protocol takes no top_k: there is nothing to cut the tail with.
+    cuts = getattr(experiment.target, "sends_top_k", True)
     found: dict[str, TextAttack] = {}
     for name, kind in text_attack_types().items():
         make: Any = kind
-        found[name] = make(**{key: shared[key] for key in takes.get(name, ())})
+        settings = {key: shared[key] for key in takes.get(name, ())}
+        found[name] = make(**settings, **({} if cuts or name not in SAMPLING else {"top_k": 0}))
     return found
 
 
