@@ -87,3 +87,16 @@ def test_a_module_in_training_mode_is_refused():
 
     with pytest.raises(NotDifferentiable, match="training mode"):
         gradient_of(torch.nn.Linear(6, 3).train(), SPACE, np.random.default_rng(5))
+
+
+def test_a_module_that_lets_no_gradient_through_says_so():
+    torch = pytest.importorskip("torch")
+
+    class Detached(torch.nn.Linear):
+        def forward(self, x):
+            return super().forward(x).detach()
+
+    view = gradient_of(Detached(6, 3).eval(), SPACE, np.random.default_rng(2))
+    with pytest.raises(NotDifferentiable, match="Detached answers without a gradient") as caught:
+        view.forward(np.zeros((2, 6), np.float32))
+    assert "scores or label" in caught.value.way_out

@@ -68,6 +68,15 @@ def test_a_small_budget_gives_a_partial_picture_and_less_than_that_none():
         found(planted.through(exposed=planted.access.exposed, query_budget=7))
 
 
+@pytest.mark.parametrize("name", ["two decimals", "labels"])
+@pytest.mark.parametrize("most", [200, 1500])
+def test_coarse_answers_are_complete_only_when_all_questions_were_asked(name, most):
+    policy = Policy.from_list(POLICIES[name])
+    planted = plant_images(leak=True, seed=3, policy=policy, n=10)
+    door = planted.through(exposed=planted.access.exposed, query_budget=most)
+    assert found(door)[0].notes["complete"] == (most == 1500)
+
+
 def test_says_what_is_wrong_with_the_wanted_classes():
     planted = plant_images(leak=True, seed=3, n=10)
     for y, words in ((None, "told of none"), (np.array([10]), "with 10")):

@@ -31,7 +31,10 @@ class ModuleGradient:
             )
 
     def forward(self, rows: Rows) -> tuple[Floats, Backward]:
-        """Return logits (m, k) for pictures (m, size) in [0, 1], and the way back."""
+        """Return logits (m, k) for pictures (m, size) in [0, 1], and the way back.
+
+        Raises: NotDifferentiable for a module that lets no gradient through.
+        """
         import torch
 
         low, width = self.space.low, self.space.high - self.space.low
@@ -41,16 +44,23 @@ class ModuleGradient:
             part = np.ascontiguousarray(rows[start : start + CHUNK], dtype=np.float32)
             x = torch.from_numpy(part).requires_grad_(True)
             given.append(x)
-            told.append(self.module((low + width * x).reshape(len(part), *shape)))
+            out = self.module((low + width * x).reshape(len(part), *shape))
+            if not out.requires_grad:
+                raise NotDifferentiable(
+                    f"{type(self.module).__name__} answers without a gradient: something in it "
+                    "detaches, rounds or picks.",
+                    way_out="Audit what it answers instead: expose scores or label.",
+                )
+            told.append(out)
         logits = np.concatenate([t.detach().numpy() for t in told]).astype(np.float64)
 
         def backward(slope: Floats) -> Rows:
-            out, place = [], 0
+            back, place = [], 0
             for x, t in zip(given, told, strict=True):
                 v = torch.from_numpy(np.asarray(slope[place : place + len(x)], np.float32))
                 (g,) = torch.autograd.grad(t, x, v, retain_graph=True)
-                out.append(g.numpy())
+                back.append(g.numpy())
                 place += len(x)
-            return np.concatenate(out)
+            return np.concatenate(back)
 
         return logits, backward

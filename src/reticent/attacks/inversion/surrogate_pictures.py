@@ -108,7 +108,9 @@ class SurrogatePictures:
         before = access.queries
         length = self.contrast * texture.radius
         first = ask(access, texture, noise(FIRST, texture.deviation, length, 1.0, rng))
-        if first.shown.full and first.shown.step == 0:
+        exact = first.shown.full and first.shown.step == 0
+        useful = len(texture) + 1 if exact else EACH * len(texture)
+        if exact:
             heard, copy = self._exact(access, texture, most - FIRST)
         else:
             heard, copy = self._censored(access, texture, first, most - FIRST, rng)
@@ -118,7 +120,7 @@ class SurrogatePictures:
             confidence=_confidence(copy, wanted, texture, images),
             notes={
                 "queries": access.queries - before,
-                "complete": len(heard) >= min(self.queries, len(texture) + 1),
+                "complete": len(heard) >= min(self.queries, useful),
                 "smoothing": round(smooth, 3),
                 "modes": len(copy.weights),
                 "shown": "scores" if first.shown.full else "labels" if first.shown.bare else "some",
