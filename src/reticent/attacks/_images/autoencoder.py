@@ -1,4 +1,4 @@
-"""A small variational auto-encoder, learned from public pictures in seconds on one core."""
+"""A small variational auto-encoder, learned from public pictures in under a minute on one core."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
