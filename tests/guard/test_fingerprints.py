@@ -22,7 +22,7 @@ def test_rows_have_equal_fingerprints_exactly_when_they_are_equal_inputs(
 
 
 @given(st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=9)))
-def test_rows_that_were_looked_at_have_the_fingerprints_of_all_rows(some: list[list[float]]) -> None:
+def test_rows_looked_at_have_the_fingerprints_of_all_rows(some: list[list[float]]) -> None:
     looked_at = [[cell + 0.0 for cell in row] for row in some]
     assert fingerprints(KEY, looked_at, floats=True) == fingerprints(KEY, some)
 
