@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from scipy.stats import binom, mannwhitneyu
+from scipy.stats import binom, fisher_exact, mannwhitneyu
 
 from reticent.stats.differences import mcnemar_p
 from reticent.stats.intervals import binomial_p
@@ -39,6 +39,14 @@ def test_two_proportions_are_seen_with_the_power_that_was_asked(n, p) -> None:
     effect = mde_two_proportions(n, n, p)
     if effect is not None:
         assert power_two_proportions(p, p + effect, n, n) > 0.77
+
+
+@pytest.mark.parametrize(("n", "m"), [(4, 9), (10, 10), (20, 40), (100, 100)])
+def test_beside_a_group_without_hits_the_effect_is_what_fishers_test_sees(n, m) -> None:
+    effect = mde_two_proportions(n, m, 0.0)
+    assert effect > 0
+    rejected = [c for c in range(n + 1) if fisher_exact([[c, n - c], [0, m]], "greater")[1] <= 0.05]
+    assert binom.sf(min(rejected) - 1, n, effect) >= 0.8 - 1e-9
 
 
 @given(st.integers(50, 1000))

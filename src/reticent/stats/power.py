@@ -35,20 +35,27 @@ def mde_two_proportions(
     """Return the smallest difference between two independent groups that would be seen.
 
     (z_{1-alpha} + z_{power}) sqrt(p q / n_a + p q / n_b), one-sided, with p the value nearest 1/2
-    between the base rate and the raised one (the larger variance). None without people, or if the
-    effect would not fit below 1.
+    between the base rate and the raised one (the larger variance), and never less than what
+    Fisher's exact test needs in group a when nothing happens in group b. None without people, or
+    if the effect would not fit below 1.
 
-    >>> round(mde_two_proportions(1000, 1000), 3)
-    0.056
+    >>> round(mde_two_proportions(1000, 1000), 3), round(mde_two_proportions(1000, 1000, 0.0), 4)
+    (0.056, 0.0122)
+    >>> round(mde_two_proportions(5, 5, 0.0), 3), mde_two_proportions(2, 2, 0.0)
+    (0.831, None)
     """
     _checked(alpha, power)
     if n_a <= 0 or n_b <= 0:
         return None
+    fewest = _fewest_beside_none(n_a, n_b, alpha)
+    if fewest is None:
+        return None
     reach = float(ndtri(1 - alpha) + ndtri(power)) * math.sqrt(1 / n_a + 1 / n_b)
-    effect = 0.0
+    effect = 1.0  # from above: at a base rate of 0, no effect is a fixed point, too
     for _ in range(100):  # a contraction: the variance depends on the effect it gives
         middle = min(max(0.5, p), p + effect)
         effect = reach * math.sqrt(middle * (1 - middle))
+    effect = max(effect, _rate_reaching(fewest, n_a, power))
     return effect if p + effect <= 1 else None
 
 
@@ -170,6 +177,16 @@ def mde_from_interval(
 def _checked(alpha: float, power: float) -> None:
     checked_level(alpha, "alpha")
     checked_level(power, "power")
+
+
+def _fewest_beside_none(n_a: int, n_b: int, alpha: float) -> int | None:
+    """The least c with P(all c of n_a + n_b fall into group a) <= alpha; None if there is none."""
+    chance = 1.0
+    for c in range(1, n_a + 1):
+        chance *= (n_a - c + 1) / (n_a + n_b - c + 1)
+        if chance <= alpha:
+            return c
+    return None
 
 
 def _rate_reaching(c: int, n: int, power: float) -> float:
