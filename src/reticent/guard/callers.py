@@ -6,18 +6,23 @@ our own: ADR 11.
 """
 
 import asyncio
-import re
 from collections import deque
-from collections.abc import Mapping, MutableMapping
-from itertools import chain
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, Final, cast, final
-from urllib.parse import unquote
 
 import httptools
 
 from reticent.guard import refusals
 from reticent.guard.app import send_stream
 from reticent.guard.arrival import Disconnected, read_headers
+from reticent.guard.heads import (
+    MOST_HEAD_BYTES,
+    KnownHead,
+    Request,
+    check_framing,
+    known_head,
+    target_of,
+)
 from reticent.guard.pipeline import Reply
 from reticent.guard.refusals import Refused
 from reticent.guard.replies import UNREADABLE, head_of
@@ -27,139 +32,13 @@ from reticent.guard.turns import Errand, in_task
 if TYPE_CHECKING:
     from reticent.guard.port import CallersPort
 
-MOST_HEAD_BYTES = 32_768
 MOST_LEFT_BYTES = 4_000_000  # of a body that nobody reads any more
 _MOST_HELD_BYTES = 65_536
 _MOST_WAITING = 2
 _FRAMING = 8  # bytes on the wire per byte of body; a chunk of one byte takes six
 _NEVER_S: Final = float("inf")
-_SPECIAL = re.compile(rb"[^!-~]|[%?#]")
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE)
 _MOST_KNOWN_BYTES = 4_096  # of a head that is remembered
-_MOST_DIGITS = 9
 _MOST_MISSES = 8
-
-
-@final
-class Request:
-    """A request of which the head is there, and more and more of the body."""
-
-    __slots__ = (
-        "asks",
-        "body",
-        "body_bytes",
-        "came",
-        "complete",
-        "held_bytes",
-        "keep",
-        "known",
-        "left_bytes",
-        "method",
-        "old",
-        "parts",
-        "raw",
-        "url",
-        "wire_bytes",
-    )
-
-    def __init__(
-        self, method: str, url: bytes, raw: list[tuple[bytes, bytes]], *, version: str
-    ) -> None:
-        self.method = method
-        self.url = url
-        self.raw = raw
-        self.known = version in ("1.1", "1.0")
-        self.old = version != "1.1"
-        self.asks = False  # waits for "100 Continue" before it goes on
-        self.body = b""  # of one whose head was known
-        self.body_bytes = 0  # so far
-        self.came = b""  # all of it, if it came in one piece
-        self.complete = False
-        self.held_bytes = 0
-        self.keep = False  # another may follow
-        self.left_bytes = -1  # of the body, let go after the reply; -1 before it
-        self.parts: list[bytes] = []
-        self.wire_bytes = 0  # of the body so far, with chunk extensions and trailers
-
-
-@final
-class KnownHead:
-    """The head of a request that was read and checked, but for its length: the next may be alike.
-
-    llhttp comes to the same end with the same bytes, so what a kept connection repeats need not be
-    read again: a head with other digits in the place of its length, and as long a body in the same
-    bytes.
-
-    Args:
-        start, end: the head before and after the digits.
-        request: as it was read; one at a time is answered.
-        headers: without the length.
-        path, query: as they were read.
-
-    Attributes:
-        seat: what the pipeline remembers of it.
-    """
-
-    __slots__ = ("_end", "_start", "headers", "path", "query", "request", "seat")
-
-    def __init__(
-        self,
-        start: bytes,
-        end: bytes,
-        request: Request,
-        headers: Mapping[str, str],
-        path: str,
-        query: bytes,
-    ) -> None:
-        self._start = start
-        self._end = end
-        self.request = request
-        self.headers = headers
-        self.path = path
-        self.query = query
-        self.seat = Seat()
-
-    def body_in(self, data: bytes) -> bytes | None:
-        """Return the body of a request, if that and this head is all that there is."""
-        if not data.startswith(self._start):
-            return None
-        at = len(self._start)
-        ends = data.find(b"\r", at, at + _MOST_DIGITS + 1) if self._end[0] == 13 else -1
-        digits = data[at:ends]
-        if ends < 0 or not digits.isdigit() or not data.startswith(self._end, ends):
-            return None
-        body = data[ends + len(self._end) :]
-        return body if len(body) == int(digits) else None
-
-
-def _known_head(
-    request: Request, headers: Mapping[str, str], path: str, query: bytes
-) -> KnownHead | None:
-    """Return what the next request may repeat; None if this one is not of the usual kind."""
-    came, request.came = request.came, b""
-    head_bytes = len(came) - request.body_bytes
-    if (
-        not came
-        or not request.keep
-        or head_bytes <= 0
-        or not came.startswith(b"\r\n\r\n", head_bytes - 4)
-        or not headers.keys().isdisjoint(("transfer-encoding", "expect", "upgrade", "connection"))
-    ):
-        return None
-    head = came[:head_bytes]
-    found = _LENGTH.findall(head)
-    place = _LENGTH.search(head)
-    if place is None or len(found) != 1 or int(found[0]) != request.body_bytes:
-        return None
-    request.parts.clear()
-    return KnownHead(
-        head[: place.start(1)],
-        head[place.end(1) :],
-        request,
-        {name: value for name, value in headers.items() if name != "content-length"},
-        path,
-        query,
-    )
 
 
 @final
@@ -441,8 +320,8 @@ class CallerConnection(asyncio.Protocol):
         else:
             try:
                 headers = read_headers(request.raw)
-                _check_framing(request, headers)
-                path, query = _target(request.url)
+                check_framing(request, headers)
+                path, query = target_of(request.url)
             except Refused:
                 self._write(UNREADABLE, None)
                 return False
@@ -450,7 +329,7 @@ class CallerConnection(asyncio.Protocol):
                 body = b"".join(request.parts)
                 if request.came:
                     self._misses += 1
-                    self._known = _known_head(request, headers, path, query)
+                    self._known = known_head(request, headers, path, query)
             else:
                 body = None
                 request.asks = headers.get("expect", "").lower() == "100-continue"
@@ -616,30 +495,3 @@ class _Going:
     async def receive(self) -> MutableMapping[str, Any]:
         await asyncio.shield(self._connection.gone)
         return {"type": "http.disconnect"}
-
-
-def _check_framing(request: Request, headers: Mapping[str, str]) -> None:
-    """Raise Refused for a request that other servers might read otherwise."""
-    head_bytes = len(request.url) + len(b"".join(chain.from_iterable(request.raw)))
-    chunks = headers.get("transfer-encoding")
-    if (
-        not request.known
-        or head_bytes > MOST_HEAD_BYTES
-        or (chunks is not None and (chunks.lower() != "chunked" or request.old))
-        or ("host" not in headers and not request.old)
-    ):
-        raise refusals.unreadable()
-
-
-def _target(url: bytes) -> tuple[str, bytes]:
-    """Return path, decoded, and query of a request's target.
-
-    Raises: Refused for a target that is none.
-    """
-    if url.startswith(b"/") and not _SPECIAL.search(url):
-        return url.decode("latin-1"), b""
-    try:
-        parts = httptools.parse_url(url)
-        return unquote(parts.path.decode("ascii")), parts.query or b""
-    except (httptools.HttpParserInvalidURLError, AttributeError, UnicodeDecodeError):
-        raise refusals.unreadable() from None
