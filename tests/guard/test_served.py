@@ -40,6 +40,7 @@ TYPED = {"content-type": "application/json"}
 #: What a guard lets through, whether recorded or asked beside: server -> exchanges.
 ANSWERED = {name: set(table) for name, table in PREDICTED.items()} | {
     "llama-cpp": {
+        "chat, a tool forced",
         "chat",
         "chat, log-probabilities",
         "chat, log-probabilities, no alternatives",
@@ -65,6 +66,7 @@ ANSWERED = {name: set(table) for name, table in PREDICTED.items()} | {
         "chat, log-probabilities without alternatives",
         "chat, two texts",
         "chat, a token cut inside a character: bytes tell, text does not",
+        "chat, a tool called",
         "chat, refused",
         "chat, streamed",
         "chat, streamed with log-probabilities, usage and obfuscation",

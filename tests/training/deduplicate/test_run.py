@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from reticent.core import BadInput
 from reticent.core.events import Progress
@@ -42,6 +42,7 @@ PARTS = st.sampled_from(
     st.lists(st.lists(PARTS, max_size=6).map("".join), min_size=1, max_size=8),
     st.sampled_from([0.0, 0.8]),
 )
+@example([" Own words 1. été  Own words 1. été "], 0.0)
 @settings(deadline=None, max_examples=40)
 def test_done_twice_is_done_once(
     tmp_path_factory: pytest.TempPathFactory, documents: list[str], threshold: float
@@ -65,20 +66,17 @@ def test_done_twice_is_done_once(
     assert first.documents_kept == len(texts(folder / "a"))
     # Each 20 bytes that were anywhere once only are there still.
     if not threshold:
-        left = "\0".join(texts(folder / "a"))
-        whole = "\0".join(documents)
-        for text in documents:
+        left = "\0".join(texts(folder / "a")).encode()
+        read = [text.encode() for text in documents]
+        whole = b"\0".join(read)
+        for text in read:
             for i in range(len(text) - 20):
                 piece = text[i : i + 20]
-                if (
-                    whole.count(piece) == 1
-                    and "\0" not in piece
-                    and not _touches(text, i, documents)
-                ):
+                if whole.count(piece) == 1 and b"\0" not in piece and not _touches(text, i, read):
                     assert piece in left
 
 
-def _touches(text: str, at: int, documents: list[str]) -> bool:
+def _touches(text: bytes, at: int, documents: list[bytes]) -> bool:
     """Return whether a byte of a window is in another window that stands twice."""
     return any(
         sum(other.count(text[j : j + 20]) for other in documents) > 1
@@ -157,7 +155,26 @@ def test_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     assert (out / "letter.txt").read_text() == "mine"
 
 
-def test_no_documents_are_an_error(tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_text("")
-    with pytest.raises(BadInput, match="no documents"):
-        deduplicate([tmp_path / "in.jsonl"], tmp_path / "out")
+@pytest.mark.parametrize("content", [b"", b" \n", b"\x80\xff", b'{"body": "abc"}\n{broken'])
+@pytest.mark.parametrize("name", ["in.jsonl", "in.txt"])
+def test_no_text_is_an_error_and_nothing_is_written(
+    tmp_path: Path, content: bytes, name: str
+) -> None:
+    if name == "in.txt" and content.startswith(b"{"):
+        content = b"{},.-"
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadInput, match="no letter or digit"):
+        deduplicate([tmp_path / name], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_with_halves_of_pairs_are_kept(tmp_path: Path) -> None:
+    rows = [{"id": f"{i}\ud800\u05d0", "text": f"{SENTENCE} {SENTENCE[::-1]}"} for i in range(2)]
+    path = tmp_path / "in.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    done = deduplicate([path], tmp_path / "out")
+    assert done.near_duplicates == 1
+    (kept,) = (tmp_path / "out" / "corpus.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(kept)["id"] == "in.jsonl:0\ud800\u05d0"
+    (near,) = (tmp_path / "out" / "near.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(near)["id"] == "in.jsonl:1\ud800\u05d0"
