@@ -57,11 +57,17 @@ def test_the_key_can_lie_elsewhere(tmp_path, corpus, capsys):
         (["--inspect", "summary"], "no text index"),
         (["texts", "--append"], "to add to"),
         (["texts", "--least", "3"], "47 to 256"),
+        (["nothing"], "no letter or digit"),
+        (["rows.jsonl", "--field", "body"], "--field names its text"),
     ],
 )
 def test_what_cannot_be_done_is_said(tmp_path, corpus, monkeypatch, capsys, arguments, says):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "nothing" / "in").mkdir(parents=True)
+    (tmp_path / "nothing" / "in" / "a.txt").touch()
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"text": TEXT}))
     assert main(["index", *arguments, "--out", "new.index"]) == 4
+    assert not (tmp_path / "new.index").exists()
     err = capsys.readouterr().err
     assert says in err
     assert "Traceback" not in err
@@ -74,3 +80,21 @@ def test_a_name_that_is_not_there_is_said_after_the_others_are_erased(tmp_path, 
     said = capsys.readouterr()
     assert "Erased a.txt" in said.out
     assert "zzz" in said.err
+
+
+def test_hostile_names_are_shown_on_one_line_and_erased_as_shown(tmp_path, capsys):
+    name = "a\x1b[31m\n\u202e\ud800"
+    rows = [{"id": name, "text": TEXT}, {"id": "b", "text": TEXT[::-1]}]
+    corpus, out = tmp_path / "c.jsonl", str(tmp_path / "i")
+    corpus.write_text("\n".join(map(json.dumps, rows)))
+    assert main(["index", str(corpus), "--out", out, "-q"]) == 0
+    capsys.readouterr()
+    assert main(["index", "--out", out, "--inspect", "documents"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    shown = r"c.jsonl:a\u001b[31m\n\u202e\ud800"
+    assert first.endswith(shown)
+    assert second.endswith("c.jsonl:b")
+    assert main(["index", "--out", out, "--erase", shown]) == 0
+    assert shown in capsys.readouterr().out
+    assert main(["index", "--out", out, "--inspect", "documents"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1

@@ -150,6 +150,74 @@ def test_bytes_that_are_no_text_are_passed_over_and_the_rest_is_kept(tmp_path):
     assert {"rows.jsonl:7", "rows.jsonl:2", "rows.jsonl:5"} <= names
 
 
+@pytest.mark.parametrize("before", [{}, {"append": True}])
+@pytest.mark.parametrize(
+    "content", [b"", b" \n.,-\n" * 9999, "\u200b\u0301\u202e".encode(), b"\x80\xff\xfe" * 99]
+)
+def test_a_corpus_without_letters_is_refused_and_changes_nothing(tmp_path, before, content):
+    path = made_index(tmp_path, {"a.txt": SECRETS[0]}) if before else tmp_path / "index"
+    files = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    for corpus in ([], sources([folder]), sources(_files(folder, content))):
+        with pytest.raises(BadInput, match="no letter or digit"):
+            build(path, corpus, **before)
+    assert path.exists() == bool(before)
+    left = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file() and p.parent != folder}
+    assert left == files
+
+
+def _files(folder, content):
+    (folder / "b.txt").write_bytes(content)
+    (folder / "c.jsonl").write_bytes(b'{"body": "not in the field"}\n{broken\n')
+    return [folder]
+
+
+def test_letters_late_in_a_corpus_are_enough(tmp_path):
+    folder = made_corpus(tmp_path / "corpus", {"a.txt": "", "b.txt": " " * 70_000 + SECRETS[0]})
+    build(tmp_path / "index", sources([folder]))
+    assert finds(tmp_path / "index", SECRETS[0])
+
+
+def test_lines_of_one_name_are_all_taken_in_and_erased_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "KEEP_BYTES", 1)
+    rows = "\n".join(json.dumps({"id": "same", "text": text}) for text in SECRETS)
+    corpus = sources([made_corpus(tmp_path / "corpus", {"a.jsonl": rows, "b.txt": "x"})])
+    path = tmp_path / "index"
+
+    def stop(done, total, what):
+        raise Stopped
+
+    with pytest.raises(Stopped):  # with the three lines done
+        build(path, corpus, progress=stop)
+    built = build(path, corpus)
+    assert (built.documents, built.kept) == (4, 3)
+    assert all(finds(path, text) for text in SECRETS)
+    erase(path, ["a.jsonl:same"])
+    assert not any(finds(path, text) for text in SECRETS)
+
+
+def test_a_byte_order_mark_costs_no_line(tmp_path):
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    row = json.dumps({"text": SECRETS[0]}).encode()
+    (folder / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + row + b"\n")
+    built = build(tmp_path / "index", sources([folder]))
+    assert built.replaced == 0
+    assert finds(tmp_path / "index", SECRETS[0])
+
+
+def test_halves_of_pairs_are_counted_and_hide_nothing(tmp_path):
+    split = SECRETS[0][:20] + "\ud800" + SECRETS[0][20:] + "\udc00 \U0001f600"
+    rows = json.dumps({"id": "a\ud800b", "text": split})
+    built = build(
+        tmp_path / "index", sources([made_corpus(tmp_path / "corpus", {"a.jsonl": rows})])
+    )
+    assert built.replaced == 2
+    assert finds(tmp_path / "index", SECRETS[0])
+    assert erase(tmp_path / "index", ["a.jsonl:a\ud800b"]) == ["a.jsonl:a\ud800b"]
+
+
 def test_one_line_of_ten_megabytes_is_read_in_parts(tmp_path):
     line = "".join(chr(97 + (i * i + i // 7) % 26) for i in range(10_000))
     folder = tmp_path / "corpus"

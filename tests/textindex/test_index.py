@@ -6,6 +6,7 @@ from hypothesis import given, settings, strategies as st
 from textindex.made import SECRETS, made_index, prose
 
 from reticent.core import BadInput
+from reticent.textindex.build import erase
 from reticent.textindex.fold import Fold
 from reticent.textindex.index import Reading, open_index
 
@@ -127,8 +128,10 @@ def test_a_near_copy_of_what_is_allowed_is_no_hit(tmp_path, texts):
     assert not any(hit.near for hit in hits(index, copy, near=True, allow=allow))
 
 
-def test_an_empty_corpus_finds_nothing(tmp_path):
-    index = open_index(made_index(tmp_path, {"empty.txt": ""}))
+def test_an_index_that_everything_was_erased_from_finds_nothing(tmp_path):
+    path = made_index(tmp_path, {"a.txt": SECRETS[0]})
+    erase(path, ["a.txt"])
+    index = open_index(path)
     assert hits(index, fold(SECRETS[0]), near=True) == []
 
 

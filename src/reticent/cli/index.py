@@ -116,19 +116,28 @@ def index(
 def _erase(out: Path, ids: list[str], key: Path | None, as_json: bool) -> None:
     from reticent.core import BadInput
     from reticent.textindex.build import erase
+    from reticent.textindex.index import open_index
 
-    found = erase(out, ids, key=key)
-    missing = sorted(set(ids) - set(found))
+    there = {d.id for d in open_index(out, key=key).documents()}
+    shown = {_shown(name): name for name in there}  # what can be typed of odd ones
+    wanted = [name if name in there else shown.get(name, name) for name in ids]
+    found = erase(out, wanted, key=key)
+    missing = sorted(set(wanted) - set(found))
     if as_json:
         typer.echo(json.dumps({"erased": sorted(set(found)), "not_there": missing}, indent=2))
     else:
         for name in sorted(set(found)):
-            typer.echo(f"Erased {name}.")
+            typer.echo(f"Erased {_shown(name)}.")
     if missing:
         raise BadInput(
             f"{out} holds no document called {missing[0]!r}.",
             way_out=f"reticent index --out {out} --inspect documents lists their names.",
         )
+
+
+def _shown(name: str) -> str:
+    """Return a document's name on one line, without what steers a terminal."""
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in name)
 
 
 def _inspect(out: Path, key: Path | None, what: What, as_json: bool) -> None:
@@ -143,7 +152,7 @@ def _inspect(out: Path, key: Path | None, what: What, as_json: bool) -> None:
             typer.echo(json.dumps(rows, indent=2))
             return
         for each in documents:
-            typer.echo(f"{each.chars:>12,}  {each.id}")
+            typer.echo(f"{each.chars:>12,}  {_shown(each.id)}")
         return
     beside = sum(segment.bytes_beside_text for segment in opened.segments)
     told = {

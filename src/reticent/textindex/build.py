@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from typing import Any
 
 from reticent.core import BadInput
 from reticent.textindex import fold as folding, layout
-from reticent.textindex.corpus import Source, pieces
+from reticent.textindex.corpus import Source, has_letters, pieces
 from reticent.textindex.draft import Draft, open_draft
 from reticent.textindex.entities import Stretches, items, tag_of
 from reticent.textindex.fold import Fold
@@ -81,7 +82,8 @@ def build(
         id_field: of a line of .jsonl, its name.
         progress: told of every file.
 
-    Raises: BadInput, with what was done kept for the next call.
+    Raises: BadInput, with what was done kept for the next call; nothing is written for a corpus
+        without letters, which would pass for one that is protected.
     """
     there = (path / MANIFEST).exists()
     if there and not append:
@@ -95,6 +97,11 @@ def build(
     least = manifest.get("least", LEAST) if least is None else least
     with_items = bool(manifest.get("items", False)) if with_items is None else with_items
     _check(path, manifest, least, with_items)
+    if not has_letters(corpus, field=field, id_field=id_field):
+        raise BadInput(
+            f"The corpus holds no letter or digit: {len(corpus)} files, none with text.",
+            way_out="Name files with text in UTF-8; of a line of .jsonl, --field names its text.",
+        )
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o700)
     secret = make_key(key or path / KEY) if not there else read_key(key or path / KEY)
@@ -199,7 +206,7 @@ def _take_in(
     """Write folded documents into the draft; return how many were passed over."""
     fold = Fold()
     item_key = secret.derived(b"items")
-    done = {d.id for d in draft.documents}
+    done = Counter(d.id for d in draft.documents)  # by an earlier run; several may share a name
     total = sum(source.size for source in corpus)
     read = passed = 0
     for source in corpus:
@@ -207,8 +214,11 @@ def _take_in(
         found: set[int] = set()
         stretches = Stretches()
         for piece in pieces(source, field=field, id_field=id_field):
-            if piece.id in known or piece.id in done:
-                passed += piece.ends and piece.id in known
+            if piece.id in known:
+                passed += piece.ends
+                continue
+            if done[piece.id]:
+                done[piece.id] -= piece.ends
                 continue
             folded = fold(piece.text)
             draft.out.write(folded)
@@ -221,7 +231,6 @@ def _take_in(
             if piece.ends:
                 draft.out.write(bytes(padded(chars) - chars))
                 draft.add(Document(piece.id, start, chars), found, replaced)
-                done.add(piece.id)
                 start, chars, replaced, found, stretches = draft.end, 0, 0, set(), Stretches()
                 if start - draft.noted_at > KEEP_BYTES:
                     draft.keep()

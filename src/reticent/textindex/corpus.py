@@ -2,13 +2,17 @@
 
 import codecs
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from reticent.core import BadInput
+from reticent.textindex.fold import Fold
 
 CHUNK_BYTES = 1 << 23
+PEEK = 1 << 14  # bytes or characters that are looked at at once
+_NO_TEXT = re.compile("[\ud800-\udfff\ufffd]")  # halves of pairs, which JSON can escape
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +78,39 @@ def sources(paths: Sequence[Path]) -> list[Source]:
     return found
 
 
+def has_letters(corpus: Sequence[Source], *, field: str = "text", id_field: str = "id") -> bool:
+    """Return whether anything of a corpus is left when it is folded; read up to the first such.
+
+    Raises: BadInput if a file on the way cannot be read.
+    """
+    fold = Fold()
+    return any(
+        fold(piece.text[at : at + PEEK])
+        for source in corpus
+        for piece in pieces(source, field=field, id_field=id_field, chunk_bytes=PEEK)
+        for at in range(0, len(piece.text), PEEK)
+    )
+
+
 def _source(name: str, path: Path) -> Source:
     stat = path.stat()
     return Source(name, path, stat.st_size, stat.st_mtime_ns)
 
 
-def pieces(source: Source, *, field: str = "text", id_field: str = "id") -> Iterator[Piece]:
+def pieces(
+    source: Source, *, field: str = "text", id_field: str = "id", chunk_bytes: int = CHUNK_BYTES
+) -> Iterator[Piece]:
     """Yield the documents of a file, part by part.
 
     A file is one document; of a .jsonl file each line is one, called NAME:LINE or as its id says.
     Bytes that are not UTF-8 are passed over and counted (UTF-16 and UTF-32 are known by their byte
-    order mark); lines that cannot be read are counted, too.
+    order mark); lines that cannot be read are counted, too, and so are halves of surrogate pairs.
 
     Args:
         source: the file.
         field: of a line, its text.
         id_field: of a line, its name.
+        chunk_bytes: of a file that is one document, in each part.
 
     Raises: BadInput if the file cannot be read.
     """
@@ -97,7 +118,7 @@ def pieces(source: Source, *, field: str = "text", id_field: str = "id") -> Iter
         if source.path.suffix == ".jsonl":
             yield from _lines(source, field, id_field)
         else:
-            yield from _whole(source)
+            yield from _whole(source, chunk_bytes)
     except OSError as error:
         raise BadInput(
             f"{source.path} cannot be read ({error.strerror}).",
@@ -117,12 +138,12 @@ def _encoding(head: bytes) -> str:
     return "utf-8-sig"
 
 
-def _whole(source: Source) -> Iterator[Piece]:
+def _whole(source: Source, chunk_bytes: int) -> Iterator[Piece]:
     with source.path.open("rb") as file:
-        data = file.read(CHUNK_BYTES)
+        data = file.read(chunk_bytes)
         decoder = codecs.getincrementaldecoder(_encoding(data))(errors="replace")
         while True:
-            following = file.read(CHUNK_BYTES) if len(data) == CHUNK_BYTES else b""
+            following = file.read(chunk_bytes) if len(data) == chunk_bytes else b""
             text = decoder.decode(data, final=not following)
             replaced = 0 if text.isascii() else text.count("\ufffd")
             yield Piece(source.name, text, not following, replaced)
@@ -134,6 +155,7 @@ def _whole(source: Source) -> Iterator[Piece]:
 def _lines(source: Source, field: str, id_field: str) -> Iterator[Piece]:
     with source.path.open("rb") as file:
         for number, line in enumerate(file, 1):
+            line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
             if not line.strip():
                 continue
             try:
@@ -146,4 +168,4 @@ def _lines(source: Source, field: str, id_field: str) -> Iterator[Piece]:
                 continue
             named = row.get(id_field)
             name = f"{source.name}:{number if type(named) not in (str, int) else named}"
-            yield Piece(name, text, True, text.count("\ufffd"))
+            yield Piece(name, text, True, 0 if text.isascii() else len(_NO_TEXT.findall(text)))
