@@ -33,6 +33,7 @@ def test_made_and_planted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         (["--levels", "a,b"], "no whole numbers"),
         (["--levels", "1,2"], "need 0"),
         (["--template", "no owner"], "{owner}"),
+        (["--template", "Caf\udce9 of {owner} is"], "no UTF-8"),
         (
             ["--format", "names", "--length", "1", "--levels", "0,9", "--each", "9999"],
             "as many owners",
@@ -44,6 +45,7 @@ def test_bad_input(
 ) -> None:
     assert main(["canaries", "make", str(tmp_path / "l.json"), *arguments]) == ExitCode.BAD_INPUT
     assert said in capsys.readouterr().err
+    assert not (tmp_path / "l.json").exists()
 
 
 def test_list_of_something_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -111,6 +111,10 @@ def test_nothing_is_planted_in_bytes_that_are_no_text_or_over_other_files(tmp_pa
     bad.write_bytes(b"abc")
     with pytest.raises(BadInput, match="in use"):
         plant([bad], tmp_path, ["x"], np.random.default_rng(0))
+    (tmp_path / "b.txt").write_bytes(b"\xff")
+    with pytest.raises(BadInput, match="not UTF-8"):
+        plant([bad, tmp_path / "b.txt"], tmp_path / "out", ["x"], np.random.default_rng(0))
+    assert not (tmp_path / "out").exists()
 
 
 def test_places_are_random() -> None:

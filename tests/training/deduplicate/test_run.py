@@ -39,7 +39,9 @@ PARTS = st.sampled_from(
 
 
 @given(
-    st.lists(st.lists(PARTS, max_size=6).map("".join), min_size=1, max_size=8),
+    st.lists(st.lists(PARTS, max_size=6).map("".join), min_size=1, max_size=8).filter(
+        lambda documents: bool("".join(documents).strip())
+    ),
     st.sampled_from([0.0, 0.8]),
 )
 @example([" Own words 1. été  Own words 1. été "], 0.0)

@@ -64,7 +64,8 @@ def make_canaries(
         template: the text before the secret, with `{owner}` in it.
         after: the text behind the secret.
 
-    Raises: BadInput if there are too few owners, no level 0, or no owner in the template.
+    Raises: BadInput if there are too few owners, no level 0, no owner in the template, or no
+        text that can be written.
     """
     wanted = len(levels) * each
     known = list(dict.fromkeys(owners))
@@ -72,6 +73,11 @@ def make_canaries(
         raise BadInput(
             f"The template {template!r} must have {OWNER} in it and no space at its ends.",
             way_out=f"For example {TEMPLATE!r}.",
+        )
+    if template.encode("utf-8", "ignore").decode() != template:
+        raise BadInput(
+            f"The template {template!a} has bytes in it that are no UTF-8.",
+            way_out="Write it in a terminal that is set to UTF-8.",
         )
     if 0 not in levels or min(levels) < 0 or len(set(levels)) < len(levels):
         raise BadInput(

@@ -56,6 +56,8 @@ def plant(
         raise BadInput("The corpus is empty.", way_out="Name files with text in them.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BadInput(f"{out} is in use.", way_out="Choose a folder that is not there yet.")
+    for file in files:  # so that none is written unless all can be
+        _read(file)
     where = rng.choice(len(files), size=len(planted), p=sizes / sizes.sum())
     for i, file in enumerate(files):
         mine = [text for text, at in zip(planted, where.tolist(), strict=True) if at == i]

@@ -12,7 +12,7 @@ import numpy as np
 
 from reticent.core import BadInput
 from reticent.core.events import Listener, Progress, silent
-from reticent.textindex.corpus import Source, pieces, sources
+from reticent.textindex.corpus import Source, has_letters, pieces, sources
 from reticent.training.deduplicate.exact import LEAST_BYTES, MEMORY_BYTES, repeated_spans
 from reticent.training.deduplicate.near import (
     BANDS,
@@ -26,6 +26,9 @@ from reticent.training.deduplicate.spool import Spool, open_spool, without, writ
 CORPUS, REPORT, WORK = "corpus.jsonl", "report.json", ".work"
 #: Documents between two notes of how far it is.
 _STEP = 200
+#: For halves of surrogate pairs in names (JSON can escape them, and file names that are no UTF-8
+#: are read as such): Python's escapes of them are those of JSON.
+_ESCAPED = "backslashreplace"
 
 
 @final
@@ -91,7 +94,7 @@ def deduplicate(
         resume: go on with the finished steps of an earlier run over the same corpus.
         listen: progress.
 
-    Raises: BadInput for a corpus without documents, settings out of range, or a folder that holds
+    Raises: BadInput for a corpus without text, settings out of range, or a folder that holds
         something else.
     """
     if least_bytes and least_bytes < 8:
@@ -101,10 +104,13 @@ def deduplicate(
     files = sources(corpus)
     if out.exists() and any(file.path.resolve().is_relative_to(out.resolve()) for file in files):
         raise BadInput(f"{out} is in the corpus.", way_out="Choose another folder for the result.")
+    if not has_letters(files, field=field):
+        raise BadInput(
+            f"The corpus holds no letter or digit: {len(files)} files, none with text.",
+            way_out="Name files with text in UTF-8; of a line of .jsonl, --field names its text.",
+        )
     work = _work(out, _digest(files, least_bytes, threshold, field), resume=resume)
     spool = _read(work, files, field, listen)
-    if not len(spool):
-        raise BadInput("The corpus holds no documents.", way_out="Name files with text in them.")
     near = _near(work / "near-1", spool, threshold, listen) if threshold else []
     kept = _kept(work, "near-1/text", spool, near) if near else spool
     rounds = spans = taken = 0
@@ -265,7 +271,7 @@ def _write(out: Path, kept: Spool, were_empty: Set[str]) -> int:
     """Write what is left, and return how many documents came to nothing."""
     emptied = 0
     part = out / WORK / CORPUS
-    with part.open("w", encoding="utf-8") as file:
+    with part.open("w", encoding="utf-8", errors=_ESCAPED) as file:
         for i, name in enumerate(kept.ids()):
             text = kept.text(i)
             if not text and name not in were_empty:
@@ -289,7 +295,7 @@ def _named(names: list[str], near: list[NearDuplicate]) -> list[dict[str, object
 
 def _put_lines(path: Path, rows: list[dict[str, object]]) -> None:
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    path.write_text("".join(lines), encoding="utf-8")
+    path.write_text("".join(lines), encoding="utf-8", errors=_ESCAPED)
 
 
 def _put(path: Path, content: object) -> None:
