@@ -5,6 +5,7 @@ Source: https://github.com/karpathy/llama2.c, export.py (version 0) and run.c.
 
 import struct
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any, final
 
@@ -16,6 +17,7 @@ _HEADER = struct.Struct("<7i")
 _TOKEN = struct.Struct("<fi")
 _MOST = 1 << 20  # for any number of the header
 BOS, EOS = 1, 2
+_JOINED = -1  # in the place of what is part of the token before it now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,15 +149,40 @@ class Llama2cTokens:
             body = character.encode("utf-8", "replace")
             known = self._ids.get(body)
             ids.extend([known] if known is not None else [byte + 3 for byte in body])
-        while True:
-            best, place, found = -np.inf, -1, -1
-            for i in range(len(ids) - 1):
-                merged = self._ids.get(self.pieces[ids[i]] + self.pieces[ids[i + 1]], -1)
-                if merged >= 0 and self.scores[merged] > best:
-                    best, place, found = self.scores[merged], i, merged
-            if place < 0:
-                return ids
-            ids[place : place + 2] = [found]
+        return self._merged(ids)
+
+    def _merged(self, ids: list[int]) -> list[int]:
+        """Join the best-scored pair again and again, the first of equals.
+
+        A heap of pairs over a linked list: the time of a long line grows hardly faster than it.
+        """
+        after = list(range(1, len(ids) + 1))
+        before = list(range(-1, len(ids) - 1))
+        heap: list[tuple[float, int, int, int, int]] = []
+
+        def offer(left: int) -> None:
+            right = after[left]
+            if right == len(ids):
+                return
+            merged = self._ids.get(self.pieces[ids[left]] + self.pieces[ids[right]])
+            if merged is not None and self.scores[merged] > -np.inf:
+                heappush(heap, (-self.scores[merged], left, ids[left], ids[right], merged))
+
+        for left in range(len(ids)):
+            offer(left)
+        while heap:
+            _, left, one, other, merged = heappop(heap)
+            right = after[left]
+            if ids[left] != one or right == len(ids) or ids[right] != other:
+                continue  # one of the two was joined with another meanwhile
+            ids[left], ids[right] = merged, _JOINED
+            after[left] = after[right]
+            if after[right] < len(ids):
+                before[after[right]] = left
+            offer(left)
+            if before[left] >= 0:
+                offer(before[left])
+        return [i for i in ids if i != _JOINED]
 
     def decode(self, ids: list[int]) -> str:
         """Return what ids say; bytes that are no UTF-8 become U+FFFD."""
