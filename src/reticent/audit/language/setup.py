@@ -9,6 +9,7 @@ from reticent.attacks.language import TextKnowledge
 from reticent.attacks.language._public import PublicText
 from reticent.audit.language.canary_list import read_canaries
 from reticent.audit.language.experiment import TextExperiment
+from reticent.audit.language.round_trip import check_round_trip
 from reticent.audit.store import key_of
 from reticent.config.language import LanguageConfig
 from reticent.core import BadInput
@@ -37,9 +38,13 @@ def text_experiment(
     data, audit, adversary = config.data, config.audit, config.adversary
     target, kind, digest = _target(config, kept)
     column = data.column
-    training, unseen = (
-        _documents(target, config.base / side, column) for side in (data.training, data.unseen)
+    read = [read_texts(config.base / side, column) for side in (data.training, data.unseen)]
+    warnings = check_round_trip(
+        target,
+        [text for side in read for _, text in side],
+        from_elsewhere=config.model.url is not None,
     )
+    training, unseen = (_documents(target, side) for side in read)
     references = []
     if adversary.reference is not None:
         from reticent.targets import open_language_model
@@ -81,6 +86,7 @@ def text_experiment(
         ppv_declared=audit.ppv_declared,
         seed=audit.seed,
         secret=secret or hashlib.sha256(b"reticent-secret-%d" % audit.seed).digest(),
+        warnings=warnings,
         config_digest=config.digest,
         config_path=None if config.path is None else str(config.path),
     )
@@ -127,9 +133,9 @@ def _read(path: Path) -> str:
         ) from error
 
 
-def _documents(target: LanguageModel, place: Path, column: str) -> list[Passage]:
+def _documents(target: LanguageModel, texts: list[tuple[str, str]]) -> list[Passage]:
     found = []
-    for name, text in read_texts(place, column):
+    for name, text in texts:
         ids = target.tokens(text)
         if len(ids):
             found.append(Passage(tokens=np.asarray(ids, dtype=np.int64), document=name))
