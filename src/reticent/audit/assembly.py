@@ -13,7 +13,7 @@ from reticent.audit.summary import statement
 from reticent.audit.verdict import decide, overall
 
 
-class Audited(Protocol):
+class AnyExperiment(Protocol):
     """What a record says of an experiment, whatever its modality."""
 
     @property
@@ -60,7 +60,7 @@ class Known:
 
 
 def record_of(
-    experiment: Audited,
+    experiment: AnyExperiment,
     plan: Plan,
     so_far: SoFar,
     known: Known,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from reticent.attacks import Attack
 from reticent.audit.experiment import Experiment
 from reticent.audit.record import NotRun
+from reticent.config.audited import is_declared
 from reticent.core import BadInput, Channel, Family, Seen
 
 LEVELS = {
@@ -147,7 +148,7 @@ def _tasks_of(experiment: Experiment, attack: Attack) -> tuple[list[Task], list[
 def _is_declared(experiment: Experiment, attack: Attack, policy: str) -> bool:
     if attack.family is Family.EXTRACTION:
         return False  # kept apart: it says nothing of people
-    return any(a in ("all", attack.name) and p in ("all", policy) for a, p in experiment.declared)
+    return is_declared(experiment.declared, attack.name, policy)
 
 
 def _doors(experiment: Experiment, attack: Attack) -> list[tuple[str, str]]:

@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from reticent.config.faults import Fault
 from reticent.config.lines import Key, nearest
-from reticent.config.values import Columns, Named, Proportion, Slug, broken, different
+from reticent.config.values import Columns, Named, Proportion, Slug, broken
 from reticent.policy import Policy
 
 
@@ -41,15 +41,18 @@ class Declared(Table):
     policy: Named = Field(default="all", description="Name of a [[policy]], or all.")
 
 
+def is_declared(family: Iterable[tuple[str, str]], attack: str, policy: str) -> bool:
+    """Return whether a cell belongs to a family of (attack, policy); "all" matches every name."""
+    return any(a in ("all", attack) and p in ("all", policy) for a, p in family)
+
+
 class AuditTable(Table):
     """What is measured, how finely, and what counts."""
 
     attacks: Annotated[Columns, Field(min_length=1)] = Field(
         default=("all",), description='Names from "reticent attacks", or ["all"].'
     )
-    exclude: Annotated[Columns, AfterValidator(different)] = Field(
-        default=(), description="Names not to run."
-    )
+    exclude: Columns = Field(default=(), description="Names not to run.")
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
         default=0, description="Of everything random."
     )
@@ -77,7 +80,7 @@ class AuditTable(Table):
 
     def is_declared(self, attack: str, policy: str) -> bool:
         """Return whether a cell belongs to the family that was declared beforehand."""
-        return any(a in ("all", attack) and p in ("all", policy) for a, p in self.family)
+        return is_declared(self.family, attack, policy)
 
 
 class Placed(Table):

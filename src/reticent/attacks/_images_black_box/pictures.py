@@ -43,8 +43,16 @@ def pictures_of(
     templates = w[:, wanted].T
     deviation = texture.deviation[:k]
     taken = smoothing(templates, deviation) if smooth is None else smooth
-    away = texture.decode(templates * deviation**taken) - texture.mean
+    return pictures_along(templates * deviation**taken, texture, reach=reach), taken
+
+
+def pictures_along(modes: Floats, texture: Texture, *, reach: float) -> Floats:
+    """Return (m, *shape) pictures in [0, 1]: from the public mean along amplitudes (m, k).
+
+    Each is `reach` of the usual distance away; the mean itself where there is no direction.
+    """
+    away = texture.decode(modes) - texture.mean
     length = np.linalg.norm(away, axis=1, keepdims=True)
     step = np.divide(reach * texture.radius, length, out=np.zeros_like(length), where=length > 0)
     x = np.clip(texture.mean + step * away, 0, 1)
-    return x.reshape(len(wanted), *texture.space.shape), taken
+    return np.asarray(x.reshape(len(modes), *texture.space.shape))

@@ -7,6 +7,7 @@ import numpy as np
 
 from reticent.access import Access
 from reticent.attacks._images_black_box.network import fit_inverse
+from reticent.attacks._images_black_box.pictures import pictures_along
 from reticent.attacks._images_black_box.questions import (
     ANSWERED,
     allowance,
@@ -106,13 +107,9 @@ class InverseNetwork:
         inverse = fit_inverse(told, heard.modes, rng, rounds=self.rounds)
         classes, place = np.unique(wanted, return_inverse=True)
         own, sure = speaking(heard.shown, told, classes)
-        away = texture.decode(inverse.modes(own) - inverse.level) - texture.mean
-        length = np.linalg.norm(away, axis=1, keepdims=True)
-        far = self.reach * texture.radius
-        step = np.divide(far, length, out=np.zeros_like(length), where=length > 0)
-        x = np.clip(texture.mean + step * away, 0, 1)
+        images = pictures_along(inverse.modes(own) - inverse.level, texture, reach=self.reach)
         return ReconstructionClaim(
-            images=x[place].reshape(len(wanted), *texture.space.shape),
+            images=images[place],
             confidence=sure[place],
             notes={
                 "queries": access.queries - before,

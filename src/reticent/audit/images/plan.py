@@ -6,6 +6,7 @@ from reticent.attacks import Attack
 from reticent.audit.images.experiment import ImageExperiment
 from reticent.audit.plan import Plan, Task
 from reticent.audit.record import NotRun
+from reticent.config.audited import is_declared
 from reticent.core import BadInput, Channel, Family, Seen
 
 LEVELS: Mapping[str, Channel] = {
@@ -62,7 +63,7 @@ def draw_up(
                 level=level,
                 policy=policy,
                 seen=Seen.NOTHING if told_of(level, experiment.target.channels) else Seen.Y,
-                declared=_is_declared(experiment, name, policy),
+                declared=is_declared(experiment.declared, name, policy),
             )
             for policy, level in _doors(experiment, attack)
         ]
@@ -106,7 +107,7 @@ def _together(experiment: ImageExperiment, tasks: Sequence[Task]) -> list[Task]:
             level=TOGETHER,
             policy=policy,
             seen=Seen.NOTHING if "intermediate" in found else Seen.Y,
-            declared=_is_declared(experiment, ALL_FIELDS, policy),
+            declared=is_declared(experiment.declared, ALL_FIELDS, policy),
         )
         for policy, found in several.items()
         if len(found) > 1 and found & _BESIDE
@@ -142,10 +143,6 @@ def _chosen(
                 way_out="See `reticent attacks`.",
             )
     return set(asked) - set(experiment.exclude)
-
-
-def _is_declared(experiment: ImageExperiment, attack: str, policy: str) -> bool:
-    return any(a in ("all", attack) and p in ("all", policy) for a, p in experiment.declared)
 
 
 def _doors(experiment: ImageExperiment, attack: Attack) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from reticent.audit.grade.base import Graded, Reach
 from reticent.audit.language.canary_grade import grade_canaries, null_p
 from reticent.audit.language.canary_list import CanaryList
 from reticent.audit.plan import Task
+from reticent.config.audited import is_declared
 from reticent.core import Bools, Family, Leakage, NotEnoughKnowledge, Seen
 from reticent.stats.differences import difference
 from reticent.text_access import TextAccess
@@ -43,7 +44,7 @@ def exposure_tasks(
             level=level,
             policy=policy,
             seen=Seen.NOTHING,
-            declared=any(a in ("all", NAME) and p in ("all", policy) for a, p in declared),
+            declared=is_declared(declared, NAME, policy),
         )
         for level, policy in ways
     ]

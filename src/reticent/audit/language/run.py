@@ -31,6 +31,7 @@ from reticent.audit.measured import Job, SoFar, Start, carry_out, measure_all, s
 from reticent.audit.pieces import Piece, piece_key
 from reticent.audit.plan import Plan, Task
 from reticent.audit.record import NotRun, Record, RunEntry
+from reticent.config.audited import is_declared
 from reticent.core import (
     BadInput,
     Channel,
@@ -151,9 +152,7 @@ def draw_up(
                     level="logprobs" if Channel.LOGPROBS & open_ else "tokens",
                     policy=policy,
                     seen=Seen.NOTHING,
-                    declared=any(
-                        a in ("all", name) and p in ("all", policy) for a, p in experiment.declared
-                    ),
+                    declared=is_declared(experiment.declared, name, policy),
                 )
             )
     if CANARIES in asked and CANARIES not in experiment.exclude:
