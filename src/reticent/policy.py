@@ -51,8 +51,11 @@ class Policy:
     @property
     def usage_step(self) -> int:
         """Return the multiple that token counts are rounded up to; 0 for none."""
-        steps = [step.tokens for step in self.defences if isinstance(step, BucketUsage)]
-        return max(steps, default=0)
+        widest = 0
+        for step in self.defences:
+            if isinstance(step, BucketUsage):
+                widest = max(widest, step.tokens)
+        return widest
 
     def apply(self, answer: Answer, x: "Inputs | Sequence[Any]", *, secret: bytes = b"") -> Answer:
         """Return the answer to questions `x`, a table, an array or rows of cells. Pure."""

@@ -65,22 +65,18 @@ def shape_text(
     step = policy.usage_step
     choices = []
     for choice in reply.choices:
+        if choice.token_scores is None:
+            choices.append(choice)
+            continue
         row, index = prompt_row, choice.index
         if isinstance(prompt_row, (list, tuple)):
             place = choice.index // choices_per_prompt if len(prompt_row) > 1 else 0
             row, index = prompt_row[place], choice.index - place * choices_per_prompt
-        shaped = choice
-        if choice.token_scores is not None:
-            shaped = replace(choice, token_scores=_shown(choice, policy, row, index, secret))
-        if (
-            shaped.token_scores
-            or choice.token_scores is None
-            or choice.text
-            or choice.finish_reason
-        ):
+        shaped = replace(choice, token_scores=_shown(choice, policy, row, index, secret))
+        if shaped.token_scores or choice.text or choice.finish_reason:
             choices.append(shaped)  # and not a piece that held nothing but what is withheld now
-    usage = None if reply.usage is None else _counted(reply.usage, step)
-    return TextReply(choices=tuple(choices), usage=usage)
+    usage = reply.usage if reply.usage is None or not step else _counted(reply.usage, step)
+    return TextReply(tuple(choices), usage)
 
 
 def position_rows(prompt_row: Any, index: int, positions: range) -> Sequence[tuple[Any, int, int]]:
@@ -131,8 +127,6 @@ def _counted(usage: Usage, step: int) -> Usage:
     >>> _counted(Usage(prompt_tokens=3, completion_tokens=10), 5)
     Usage(prompt_tokens=5, completion_tokens=10)
     """
-    if not step:
-        return usage
     return Usage(
         prompt_tokens=-(-usage.prompt_tokens // step) * step,
         completion_tokens=-(-usage.completion_tokens // step) * step,

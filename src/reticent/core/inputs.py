@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _NUMBER, _TEXT, _WHOLE, _TIME, _SPAN, _OTHER = b"n", b"s", b"i", b"t", b"d", b"o"
 _FLOAT = struct.Struct("<d").pack
+_SIZE = struct.Struct("<I").pack
 _MISSING = _NUMBER + _FLOAT(np.nan)
 _FLOATS_ONLY = {float}
 _MOST_AT_ONCE = 1024
@@ -80,7 +81,12 @@ def canonical_rows(x: "Inputs | Sequence[Any]") -> list[bytes]:
         columns = [_cells(flat[:, j]) for j in range(flat.shape[1])]
         return _joined(columns, len(x))
     if type(x) is list or isinstance(x, Sequence):
-        return [_floats(row) or b"".join(map(canonical_cell, _flat(row))) for row in x]
+        return [
+            _sized(_TEXT, row)
+            if type(row) is str
+            else _floats(row) or b"".join(map(canonical_cell, _flat(row)))
+            for row in x
+        ]
     plain = [_plain_column(x.iloc[:, j]) for j in range(x.shape[1])]
     if plain and all(map(_fits_floats, plain)):  # the same bytes, several times as fast
         return _packed(np.column_stack([column.astype(np.float64) for column in plain]))
@@ -248,4 +254,4 @@ def _whole_microseconds(span: dt.timedelta) -> int:
 
 def _sized(tag: bytes, text: str) -> bytes:
     body = text.encode("utf-8", "surrogatepass")
-    return tag + struct.pack("<I", len(body)) + body
+    return tag + _SIZE(len(body)) + body

@@ -39,7 +39,9 @@ class Call:
     arguments: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+# Not frozen: one is made for every request, and freezing it costs more than all else about it.
+# Nor by keyword alone: a class called by keywords has a dictionary made of them first.
+@dataclass(slots=True, eq=False)
 class Choice:
     """One of the texts that a model wrote, or the next piece of it.
 
@@ -58,7 +60,9 @@ class Choice:
     calls: tuple[Call, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen: one is made for every request, and freezing it costs more than all else about it.
+# Nor by keyword alone: a class called by keywords has a dictionary made of them first.
+@dataclass(slots=True)
 class Usage:
     """Tokens that were counted."""
 
@@ -66,7 +70,9 @@ class Usage:
     completion_tokens: int
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+# Not frozen: one is made for every request, and freezing it costs more than all else about it.
+# Nor by keyword alone: a class called by keywords has a dictionary made of them first.
+@dataclass(slots=True, eq=False)
 class TextReply:
     """A language model's reply, or one event of a streamed one.
 

@@ -46,7 +46,10 @@ def question_object(request: WireRequest, *, needs: Collection[str]) -> dict[str
     body = question_body(request)
     if type(body) is not dict:
         raise BadQuestion("The body is no JSON object.", way_out=_one_of(needs))
-    if len([key for key in body if key in needs]) != 1:
+    found = 0
+    for key in needs:
+        found += key in body
+    if found != 1:
         raise BadQuestion(
             "The body does not hold exactly one of the keys that carry rows.",
             way_out=_one_of(needs),
@@ -73,7 +76,8 @@ def reply_body(response: WireResponse) -> Any:
 
     Raises: BadReply for another status than 200, or for what is no strict JSON.
     """
-    check_status(response)
+    if response.status != 200:
+        check_status(response)
     try:
         return read(response.body)
     except NotJson as error:

@@ -82,7 +82,10 @@ def _few_account_for(value: Any, pairs: int, holders: int) -> bool:
             each = each.values()
         if holders <= 0:
             return pairs <= 0  # nothing is left to hold any
-        found += [within for within in each if type(within) is dict or type(within) is list]
+        for within in each:  # a comprehension would be a call for each, and most are short
+            kind = type(within)
+            if kind is dict or kind is list:
+                found.append(within)
     return False
 
 

@@ -33,7 +33,8 @@ _ERRORS = {
 
 
 # Not frozen: one is made for every request, and freezing it costs more than all else about it.
-@dataclass(slots=True, eq=False, kw_only=True)
+# Nor by keyword alone: a class called by keywords has a dictionary made of them first.
+@dataclass(slots=True, eq=False)
 class Asked:
     """What of a question the answer's form depends on.
 
@@ -80,7 +81,11 @@ def asked_of(
 
 def id_of(prefix: str, rows: Sequence[Any]) -> str:
     """Return an id that depends on the rows alone."""
-    told = b"".join([text_of(row).encode("utf-8", "surrogatepass") + b"\0" for row in rows])
+    return _id_of(prefix, [text_of(row).encode("utf-8", "surrogatepass") for row in rows])
+
+
+def _id_of(prefix: str, written: Sequence[bytes]) -> str:
+    told = b"\0".join((*written, b""))  # a zero byte behind each
     return f"{prefix}-{hashlib.sha256(told).hexdigest()[:24]}"
 
 
@@ -97,9 +102,9 @@ def text_of(row: Any) -> str:
     return cell
 
 
-def row_of(fields: Mapping[str, Any]) -> str:
-    """Return the canonical JSON text of everything that decides an answer."""
-    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode()
+def row_of(fields: Mapping[str, Any]) -> bytes:
+    """Return the canonical JSON text, in UTF-8, of everything that decides an answer."""
+    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
 
 
 def row_fields(row: Any) -> dict[str, Any]:
@@ -125,18 +130,19 @@ def checked(
 
     Raises: BadQuestion for unknown fields and values out of range, or another model's name.
     """
-    for key in body:
-        if key not in checks and key not in _BESIDE:
-            only(body, (*_BESIDE, *checks))
     if body.get("model") != interface.model:
         raise BadQuestion("model names another model.", way_out="Name this endpoint's model.")
-    if type(body.get("user")) not in (str, type(None)):
-        raise BadQuestion("user is no text.", way_out="Leave it out.")
-    return {
-        name: checks[name](value)
-        for name, value in body.items()
-        if value is not None and name in checks
-    }
+    fields = {}
+    for name, value in body.items():
+        check = checks.get(name)
+        if check is not None:
+            if value is not None:
+                fields[name] = check(value)
+        elif name not in _BESIDE:
+            only(body, (*_BESIDE, *checks))
+        elif type(value) is not str and value is not None:
+            raise BadQuestion(f"{name} is no text.", way_out="Leave it out.")
+    return fields
 
 
 def real(name: str, low: float, high: float) -> Check:
@@ -210,7 +216,7 @@ SAMPLING: Mapping[str, Check] = {
 
 def text_question(
     fields: dict[str, Any],
-    prompts: Sequence[Mapping[str, Any]],
+    prompts: Sequence[dict[str, Any]],
     interface: Interface,
     prefix: str,
     alternatives: int | None,
@@ -235,17 +241,18 @@ def text_question(
     name = "max_completion_tokens" if "max_completion_tokens" in fields else "max_tokens"
     if most_tokens and fields.setdefault(name, most_tokens) > most_tokens:
         raise BadQuestion(f"{name} is more than {most_tokens}.", way_out="Ask for less.")
-    rows = [row_of({**fields, **prompt}) for prompt in prompts]
+    written = [row_of(fields | prompt) for prompt in prompts]
+    rows = [row.decode() for row in written]
     cost = n * len(rows)
     known = Asked(
-        id=id_of(prefix, rows),
-        choices=cost,
-        alternatives=alternatives,
-        include_usage=stream and include_usage,
-        functions=functions,
-        older_calls="functions" in fields,
+        _id_of(prefix, written),
+        cost,
+        alternatives,
+        stream and include_usage,
+        functions,
+        "functions" in fields,
     )
-    return Question(rows=rows, cost=cost, stream=stream, details={ASKED: known, OWN: rows})
+    return Question(rows, cost, stream, {ASKED: known, OWN: rows})
 
 
 def request_of(question: Question, model: str) -> bytes:
@@ -255,9 +262,10 @@ def request_of(question: Question, model: str) -> bytes:
     """
     row = question.rows[0]
     if question.rows is question.details.get(OWN):  # written here: need not be read again
+        if not question.stream:
+            return b'{"model":%b,%b' % (write(model), row.encode()[1:])
         more = write(streaming(question))[1:]
-        comma = b"," if question.stream else b""
-        return b'{"model":%b,%b%b%b' % (write(model), row.encode()[1:-1], comma, more)
+        return b'{"model":%b,%b,%b' % (write(model), row.encode()[1:-1], more)
     return write({"model": model, **row_fields(row), **streaming(question)})
 
 
@@ -297,7 +305,7 @@ def read_usage(found: Any) -> Usage | None:
     prompt, written = found.get("prompt_tokens"), found.get("completion_tokens", 0)
     if type(prompt) is not int or type(written) is not int or prompt < 0 or written < 0:
         return None
-    return Usage(prompt_tokens=prompt, completion_tokens=written)
+    return Usage(prompt, written)
 
 
 def write_usage(usage: Usage) -> dict[str, int]:

@@ -117,16 +117,16 @@ def whole(
     if type(body) is not dict:
         raise bad_reply("it is no object")
     found = indexed(body.get("choices"), asked.choices)
-    if not found or len({index for index, _ in found}) != len(found):
-        raise bad_reply("it has no choice, or one twice")
+    if len(found) != 1:  # nearly always one
+        if not found or len({index for index, _ in found}) != len(found):
+            raise bad_reply("it has no choice, or one twice")
+        found.sort(key=lambda pair: pair[0])
     choices = []
-    for index, each in sorted(found, key=lambda pair: pair[0]):
+    for index, each in found:
         text, scores = piece(each)
         finish = finish_of(each.get("finish_reason"))
         calls: tuple[Call, ...] = ()
         if calls_of is not None:
             calls, finish, scores = calls_of(index, each, finish, scores)
-        choices.append(
-            Choice(index=index, text=text, finish_reason=finish, token_scores=scores, calls=calls)
-        )
-    return TextReply(choices=tuple(choices), usage=read_usage(body.get("usage")))
+        choices.append(Choice(index, text, finish, scores, calls))
+    return TextReply(tuple(choices), read_usage(body.get("usage")))

@@ -11,6 +11,7 @@ know is dropped, and `write_answer` builds its bytes from the answer alone.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from reticent.core import Answer, ReticentError
@@ -18,6 +19,7 @@ from reticent.core.few import Few
 from reticent.core.text import TextReply
 
 JSON = "application/json"
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 CHECKED = "checked"
 """In `Question.details`: the rows, if they are lists of finite floats, without -0.0, of one width.
 
@@ -61,7 +63,8 @@ class Interface:
 
 
 # Not frozen: one is made for every request, and freezing it costs more than all else about it.
-@dataclass(slots=True, kw_only=True)
+# Nor by keyword alone: a class called by keywords has a dictionary made of them first.
+@dataclass(slots=True)
 class WireRequest:
     """One HTTP request, as far as a protocol sees it.
 
@@ -82,7 +85,8 @@ class WireRequest:
 
 
 # Not frozen: one is made for every request, and freezing it costs more than all else about it.
-@dataclass(slots=True, kw_only=True)
+# Nor by keyword alone: a class called by keywords has a dictionary made of them first.
+@dataclass(slots=True)
 class WireResponse:
     """One HTTP response; likewise."""
 
@@ -93,7 +97,8 @@ class WireResponse:
 
 
 # Not frozen: one is made for every request, and freezing it costs more than all else about it.
-@dataclass(slots=True, eq=False, kw_only=True)
+# Nor by keyword alone: a class called by keywords has a dictionary made of them first.
+@dataclass(slots=True, eq=False)
 class Question:
     """What a request asks of the model, in one form for all protocols.
 

@@ -11,6 +11,7 @@ from reticent.core import BadInput, Call, Choice, TextReply, TokenScores
 from reticent.protocols._body import bad_reply, known_settings, only, question_object, reply_body
 from reticent.protocols._json import write
 from reticent.protocols._openai import (
+    ASKED,
     SAMPLING,
     TOOL_FINISHES,
     Asked,
@@ -39,6 +40,8 @@ from reticent.protocols._openai_scores import read_chat, write_chat
 from reticent.protocols._openai_stream import DONE, ChunkReader, ReadCalls, whole
 from reticent.protocols._sse import event
 from reticent.protocols.base import (
+    JSON,
+    NO_HEADERS,
     BadQuestion,
     Interface,
     Question,
@@ -47,7 +50,10 @@ from reticent.protocols.base import (
 )
 
 _SETTINGS = ("most_choices", "most_tokens", "most_alternatives", "images", "tools")
-_ROLES = ("system", "developer", "user", "assistant")
+_ASKING = ("user", "system", "developer")  # they call nothing
+_ROLES = (*_ASKING, "assistant")
+_KEYS = ("role", "content", "name")
+_KNOWN = frozenset(_KEYS)
 _PREFIX = "chatcmpl"
 _MOST_MESSAGES = 10_000
 _MOST_NAME = 64
@@ -112,33 +118,35 @@ class OpenAIChat:
         if len(question.rows) != 1:
             raise BadQuestion("A chat is one row.", way_out="Ask row by row.")
         body = request_of(question, interface.model)
-        return WireRequest(method="POST", path=self._of(interface)[0], body=body)
+        return WireRequest("POST", self._of(interface)[0], body, JSON, NO_HEADERS)
 
     def read_reply(
         self, response: WireResponse, question: Question, interface: Interface
     ) -> TextReply:
         """Return texts, scores that were asked for, and token counts; raises BadReply."""
         asked = _asked(question)
-        piece = partial(_read, asked, "message", start=0)
+        piece = partial(_read, asked, "message", 0)
         return whole(reply_body(response), asked, piece, _calls(asked, "message"))
 
     def write_reply(self, reply: TextReply, question: Question, interface: Interface) -> bytes:
         """Return a `chat.completion`."""
         asked = _asked(question)
         body = _frame(asked, interface, "chat.completion")
-        body["choices"] = [
-            {
-                "index": choice.index,
-                "message": {
-                    "role": "assistant",
-                    "content": choice.text if choice.text or not choice.calls else None,
-                    **write_calls(choice.calls, asked, choice.index, piece=False),
-                },
-                "logprobs": write_chat(choice.token_scores, asked.alternatives or 0),
-                "finish_reason": _finish(choice, asked),
-            }
-            for choice in reply.choices
-        ]
+        body["choices"] = choices = []
+        for choice in reply.choices:
+            said: dict[str, Any] = {"role": "assistant", "content": choice.text}
+            if choice.calls:
+                said["content"] = choice.text or None
+                said |= write_calls(choice.calls, asked, choice.index, piece=False)
+            scores = choice.token_scores
+            choices.append(
+                {
+                    "index": choice.index,
+                    "message": said,
+                    "logprobs": scores and write_chat(scores, asked.alternatives or 0),
+                    "finish_reason": _finish(choice, asked),
+                }
+            )
         if reply.usage is not None:
             body["usage"] = write_usage(reply.usage)
         return write(body)
@@ -148,7 +156,7 @@ class OpenAIChat:
         asked = _asked(question)
         return ChunkReader(
             asked,
-            lambda each, start: _read(asked, "delta", each, start=start),
+            lambda each, start: _read(asked, "delta", start, each),
             opening=True,
             calls=_calls(asked, "delta"),
         )
@@ -199,6 +207,9 @@ def _switch(interface: Interface, name: str, default: bool) -> bool:
 
 
 def _asked(question: Question) -> Asked:
+    known = question.details.get(ASKED)
+    if type(known) is Asked:
+        return known
     return asked_of(question, _PREFIX, _alternatives, names_of)
 
 
@@ -242,17 +253,19 @@ def _messages(found: Any, *, images: bool, calls: bool) -> list[dict[str, Any]]:
 def _message(found: Any, images: bool, calls: bool) -> dict[str, Any]:
     if type(found) is not dict:
         raise BadQuestion("A message is no object.", way_out="Send role and content.")
-    if calls and (about := call_message(found)) is not None:
+    role = found.get("role")
+    if calls and role not in _ASKING and (about := call_message(found)) is not None:
         return about
-    only(found, ("role", "content", "name"), where="A message")
-    if found.get("role") not in _ROLES:
+    if not _KNOWN.issuperset(found):
+        only(found, _KEYS, where="A message")
+    if role not in _ROLES:
         raise BadQuestion("A message has another role.", way_out=f"Use one of {list(_ROLES)}.")
     content = found.get("content")
     if type(content) is list and content:
         content = [_part(each, images) for each in content]
     elif type(content) is not str:
         raise BadQuestion("The content of a message is no text.", way_out="Send a text.")
-    message = {"role": found["role"], "content": content}
+    message = {"role": role, "content": content}
     name = found.get("name")
     if name is not None:
         if type(name) is not str or not 1 <= len(name) <= _MOST_NAME:
@@ -291,7 +304,7 @@ def _format(found: Any) -> dict[str, str]:
 
 
 def _read(
-    asked: Asked, key: str, each: Mapping[str, Any], *, start: int
+    asked: Asked, key: str, start: int, each: Mapping[str, Any]
 ) -> tuple[str, TokenScores | None]:
     """Return text and scores of a choice of a reply (`message`) or of a chunk (`delta`)."""
     said = each.get(key)
