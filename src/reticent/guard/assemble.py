@@ -32,6 +32,7 @@ from reticent.guard.upstream import (
     HttpUpstream,
     Upstream,
 )
+from reticent.guard.upstream.asgi import AsgiUpstream
 from reticent.guard.upstream.client import LONGEST_STREAM_S
 from reticent.guard.validation import Validator
 from reticent.guard.watching import Watching
@@ -84,7 +85,7 @@ class Parts:
     journal: Journal
     metrics: Metrics
     upstreams: dict[tuple[str, str], Upstream]
-    in_process: Upstream | None
+    in_process: AsgiUpstream | None
     started_s: float
     loop: asyncio.AbstractEventLoop
     stack: AsyncExitStack
@@ -137,7 +138,7 @@ async def open_parts(
     environ: Mapping[str, str],
     wall: Callable[[], float],
     clock: Callable[[], float],
-    in_process: Upstream | None = None,
+    in_process: AsgiUpstream | None = None,
 ) -> Parts:
     """Return a guard with everything open and its background work under way.
 
@@ -279,7 +280,7 @@ def _configured(kind: str, gates: Gates, time_s: float) -> Entry:
 
 
 def _upstreams(
-    file: GuardFile, in_process: Upstream | None, clock: Callable[[], float]
+    file: GuardFile, in_process: AsgiUpstream | None, clock: Callable[[], float]
 ) -> dict[tuple[str, str], Upstream]:
     return {
         (e.tenant, e.model): FusedUpstream(
@@ -289,7 +290,7 @@ def _upstreams(
     }
 
 
-def _upstream(file: GuardFile, endpoint: Endpoint, in_process: Upstream | None) -> Upstream:
+def _upstream(file: GuardFile, endpoint: Endpoint, in_process: AsgiUpstream | None) -> Upstream:
     if endpoint.upstream != IN_PROCESS:
         return HttpUpstream(
             endpoint.upstream,
@@ -303,7 +304,9 @@ def _upstream(file: GuardFile, endpoint: Endpoint, in_process: Upstream | None) 
             "its own.",
             way_out="Give the model server's address, or use the guard as middleware.",
         )
-    return in_process
+    return in_process.bounded(
+        timeout_s=endpoint.timeout_s, max_reply_bytes=file.guard.max_reply_bytes
+    )
 
 
 def _gates(file: GuardFile, secret: bytes, upstreams: Mapping[tuple[str, str], Upstream]) -> Gates:

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from guard.upstream.rude import ASK
+from guard.upstream.rude import ASK, until
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, StreamingResponse
@@ -154,20 +154,62 @@ def test_the_application_waits_for_a_slow_reader():
     run(main())
 
 
-def test_the_caller_gone_means_disconnected():
+@pytest.mark.parametrize("ask", [sent, streamed])
+def test_what_an_application_does_behind_its_answer_keeps_nobody_waiting(ask):
+    done = []
+
+    async def later():
+        await asyncio.sleep(2 * LATE_S)
+        done.append(True)
+
+    async def infer(request):
+        return JSONResponse({"y": 2}, background=BackgroundTask(later))
+
+    async def main():
+        app = Starlette(routes=[Route(ASK.path, infer, methods=["POST"])])
+        assert (await ask(AsgiUpstream(app, timeout_s=LATE_S)))[3] == b'{"y":2}'
+        assert not done
+        await until(lambda: done)
+
+    run(main())
+
+
+@pytest.mark.parametrize("ask", [sent, streamed])
+def test_an_application_whose_own_deadline_passes_has_answered_500(ask):
     async def app(scope, receive, send):
-        assert (await receive())["body"] == b"x"
+        raise TimeoutError
+
+    assert run(ask(AsgiUpstream(app)))[0] == 500
+
+
+def test_the_same_application_within_other_bounds():
+    upstream = AsgiUpstream(saying(started(), body(b"xx")), inherited={"state": 1}, keep=["a"])
+    with pytest.raises(UpstreamBad):
+        run(upstream.bounded(timeout_s=1.0, max_reply_bytes=1).send(ASK))
+    assert run(upstream.bounded(timeout_s=1.0, max_reply_bytes=2).send(ASK)).body == b"xx"
+    hanging = AsgiUpstream(saying(then="hang")).bounded(timeout_s=LATE_S, max_reply_bytes=9)
+    with pytest.raises(UpstreamSlow):
+        run(hanging.send(ASK))
+
+
+def test_the_caller_gone_means_disconnected():
+    heard = []
+
+    async def app(scope, receive, send):
+        heard.append((await receive())["body"])
         await send(started())
         await send(body())
-        assert (await receive())["type"] == "http.disconnect"
+        heard.append((await receive())["type"])
 
     async def main():
         request = WireRequest(
             method="POST", path="/", body=b"x", headers={"host": "evil", "a": "b"}
         )
         assert (await AsgiUpstream(app).send(request)).status == 200
+        await until(lambda: len(heard) == 2)
 
     run(main())
+    assert heard == [b"x", "http.disconnect"]
 
 
 def test_errors_for_callers_are_the_guards_own():

@@ -22,7 +22,8 @@ class AsgiUpstream:
     """Asks an ASGI application as if it were a server, with the same limits on what it says.
 
     The application sees a request made anew, as a server behind HTTP would: nothing of the
-    caller's connection, headers or address.
+    caller's connection, headers or address. What it still does behind a whole reply, such as
+    Starlette's background tasks, keeps nobody waiting.
 
     Args:
         app: the application.
@@ -32,7 +33,7 @@ class AsgiUpstream:
         inherited: further entries of the scope, e.g. {"state": ...} of the application's lifespan.
     """
 
-    __slots__ = ("_app", "_inherited", "_keep", "_max_reply_bytes", "_timeout_s")
+    __slots__ = ("_app", "_behind", "_inherited", "_keep", "_max_reply_bytes", "_timeout_s")
 
     def __init__(
         self,
@@ -48,6 +49,17 @@ class AsgiUpstream:
         self._keep = frozenset(keep)
         self._max_reply_bytes = max_reply_bytes
         self._timeout_s = timeout_s
+        self._behind: set[asyncio.Task[None]] = set()  # the loop itself keeps weak references only
+
+    def bounded(self, *, timeout_s: float, max_reply_bytes: int) -> "AsgiUpstream":
+        """Return a way to the same application with other bounds."""
+        return AsgiUpstream(
+            self._app,
+            timeout_s=timeout_s,
+            max_reply_bytes=max_reply_bytes,
+            keep=self._keep,
+            inherited=self._inherited,
+        )
 
     async def send(self, request: WireRequest) -> WireResponse:
         """Return the whole reply to a request; an application that raises has answered 500.
@@ -56,18 +68,29 @@ class AsgiUpstream:
         """
         reply = _Reply(self._keep, self._max_reply_bytes)
         pieces: list[bytes] = []
+        over = asyncio.Event()
 
         async def send(message: Message) -> None:
             piece = reply.take(message)
             if piece:
                 pieces.append(piece)
+            if reply.complete:
+                over.set()
 
+        task = asyncio.create_task(self._run(request, send, reply))
+        task.add_done_callback(lambda _: over.set())
         try:
             async with asyncio.timeout(self._timeout_s):
-                await self._run(request, send, reply)
+                await over.wait()
         except TimeoutError:
             raise UpstreamSlow("the application did not answer in time.") from None
+        finally:
+            if reply.complete:
+                self._leave(task)
+            else:
+                task.cancel()
         if not reply.complete:
+            await task  # raises what the application's reply was refused for
             raise UpstreamBad("the application ended without a whole reply.")
         return WireResponse(
             status=reply.status,
@@ -88,26 +111,41 @@ class AsgiUpstream:
         async def send(message: Message) -> None:
             piece = reply.take(message)
             await pieces.put(piece)  # b"" too: it says that the head is there
+            if reply.complete:
+                await pieces.put(None)
 
         async def run() -> None:
             try:
                 await self._run(request, send, reply)
             finally:
                 task = asyncio.current_task()
-                if task is not None and not task.cancelling():
+                if not reply.complete and task is not None and not task.cancelling():
                     await pieces.put(None)
 
         task = asyncio.create_task(run())
+        stream = AsgiStream(task, pieces, reply, self._timeout_s)
         try:
-            stream = AsgiStream(task, pieces, reply, self._timeout_s)
             await stream.head()
             yield stream
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            if stream.ended:
+                self._leave(task)
+            else:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def close(self) -> None:
         """Do nothing: the application is not ours to stop."""
+
+    def _leave(self, task: "asyncio.Task[None]") -> None:
+        """Let an application that has answered do what it still has to do."""
+        self._behind.add(task)
+        task.add_done_callback(self._left)
+
+    def _left(self, task: "asyncio.Task[None]") -> None:
+        self._behind.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody is left who could be told
 
     async def _run(self, request: WireRequest, send: Send, reply: "_Reply") -> None:
         sent = False
@@ -128,7 +166,7 @@ class AsgiUpstream:
 
         try:
             await self._app(self._scope(request), receive, noted)
-        except (UpstreamBad, TimeoutError):
+        except UpstreamBad:
             raise
         except Exception:
             # What a server does with an application that raises: 500, and not a word of why.
@@ -173,7 +211,16 @@ class AsgiUpstream:
 class AsgiStream:
     """A reply whose body still comes; see `StreamedReply`."""
 
-    __slots__ = ("_gap_s", "_pieces", "_reply", "_task", "headers", "media_type", "status")
+    __slots__ = (
+        "_gap_s",
+        "_pieces",
+        "_reply",
+        "_task",
+        "ended",
+        "headers",
+        "media_type",
+        "status",
+    )
 
     def __init__(
         self,
@@ -186,6 +233,7 @@ class AsgiStream:
         self._pieces = pieces
         self._reply = reply
         self._task = task
+        self.ended = False  # all of it was read
         self.headers: Mapping[str, str] = {}
         self.media_type = ""
         self.status = 0
@@ -213,9 +261,10 @@ class AsgiStream:
         except TimeoutError:
             raise UpstreamSlow("the application did not answer in time.") from None
         if piece is None:
-            await self._task  # raises what the application's reply was refused for
             if not self._reply.complete:
+                await self._task  # raises what the application's reply was refused for
                 raise UpstreamBad("the application ended without a whole reply.")
+            self.ended = True
         return piece
 
 
