@@ -1,5 +1,6 @@
 """The guard inside a model server's own process."""
 
+import asyncio
 import json
 
 import numpy as np
@@ -80,3 +81,52 @@ def test_a_guard_of_its_own_cannot_guard_an_application(tmp_path):
     path.write_text(CONFIG.format(upstream="app", guard="", endpoint="", rate=0.001, burst=10))
     with pytest.raises(Exception, match="process of its own"), guarding(load_guard(path), SECRET):
         pass
+
+
+def test_bounds_of_an_endpoint_hold_for_an_application_too(tmp_path):
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            await asyncio.sleep(60)
+        else:
+            for kind in ("startup", "shutdown"):
+                assert (await receive())["type"] == f"lifespan.{kind}"
+                await send({"type": f"lifespan.{kind}.complete"})
+
+    path = tmp_path / "reticent.toml"
+    path.write_text(
+        CONFIG.format(upstream="app", guard="", endpoint="timeout_s = 0.1", rate=1, burst=10)
+    )
+    key = key_for(load_guard(path))
+    with serving(ReticentMiddleware(app, path, SECRET), lifespan="on") as origin:
+        assert ask(origin, np.ones((1, 30)), key).status == 504
+
+
+def test_a_guard_that_cannot_start_lets_no_application_start(tmp_path):
+    path = tmp_path / "reticent.toml"
+    path.write_text(CONFIG.format(upstream="app", guard="", endpoint="", rate=1, burst=10))
+    app, started = application(Model())
+
+    async def heard():
+        return {"type": "lifespan.startup"}
+
+    async def told(environ):
+        said = []
+
+        async def send(message):
+            said.append(message)
+
+        guarded = ReticentMiddleware(app, path, environ)
+        await guarded({"type": "lifespan", "app": app, "state": {}}, heard, send)
+        return said
+
+    (said,) = asyncio.run(told({"RETICENT_GUARD_SECRET": "ab" * 4}))
+    assert said["type"] == "lifespan.startup.failed"
+    assert "RETICENT_GUARD_SECRET holds a weak secret" in said["message"]
+    assert "openssl rand -hex 32" in said["message"]
+    assert started == []
+
+    guarded = ReticentMiddleware(application(Model())[0], path, SECRET)
+    with serving(guarded, lifespan="on"):  # one process alone
+        (said,) = asyncio.run(told(SECRET))
+        assert "another process is writing" in said["message"]
+    assert started == []

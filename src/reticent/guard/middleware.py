@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from reticent.config import load_guard
+from reticent.core import ReticentError
 from reticent.guard.app import Scope, Send, refuse_websocket, serve_one
 from reticent.guard.arrival import Receive
 from reticent.guard.assemble import Parts, open_parts
+from reticent.guard.types import JournalDown
 from reticent.guard.upstream.asgi import AsgiUpstream
 
 
@@ -52,27 +54,45 @@ class ReticentMiddleware:
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Open and close the guard's parts around the application's own lifespan."""
+        startup = await receive()
+        try:
+            parts = self._parts = await open_parts(
+                self._file,
+                environ=self._environ,
+                in_process=AsgiUpstream(self._app, inherited=_inherited(scope)),
+                wall=time.time,
+                clock=time.monotonic,
+            )
+        except (ReticentError, JournalDown, OSError) as error:
+            # Raised, it would pass for an application that has no lifespan, and be lost.
+            await send({"type": "lifespan.startup.failed", "message": _in_words(error)})
+            return
+        waiting = [startup]
 
         async def heard() -> MutableMapping[str, Any]:
-            message = await receive()
-            if message["type"] == "lifespan.startup" and self._parts is None:
-                self._parts = await open_parts(
-                    self._file,
-                    environ=self._environ,
-                    in_process=AsgiUpstream(self._app, inherited=_inherited(scope)),
-                    wall=time.time,
-                    clock=time.monotonic,
-                )
-            return message
+            return waiting.pop() if waiting else await receive()
 
         async def said(message: MutableMapping[str, Any]) -> None:
-            over = message["type"].startswith(("lifespan.shutdown", "lifespan.startup.failed"))
-            if over and self._parts is not None:
-                parts, self._parts = self._parts, None
-                await parts.close()
+            if message["type"].startswith(("lifespan.shutdown", "lifespan.startup.failed")):
+                await self._close(parts)
             await send(message)
 
-        await self._app(scope, heard, said)
+        try:
+            await self._app(scope, heard, said)
+        except BaseException:
+            await self._close(parts)
+            raise
+
+    async def _close(self, parts: Parts) -> None:
+        if self._parts is parts:
+            self._parts = None
+            await parts.close()
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, ReticentError):
+        return f"The guard cannot start: {error.what} {error.way_out}".strip()
+    return f"The guard cannot start: {error}"
 
 
 def _inherited(scope: Scope) -> dict[str, Any]:
