@@ -9,12 +9,12 @@ from urllib.parse import unquote
 import httptools
 
 from reticent.guard import refusals
+from reticent.guard.alike import AlikeButLength
 from reticent.guard.seats import Seat
 
 MOST_HEAD_BYTES = 32_768
 _SPECIAL = re.compile(rb"[^!-~]|[%?#]")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE)
-_MOST_DIGITS = 9
 
 
 @final
@@ -64,49 +64,35 @@ class KnownHead:
     """The head of a request that was read and checked, but for its length: the next may be alike.
 
     llhttp comes to the same end with the same bytes, so what a kept connection repeats need not be
-    read again: a head with other digits in the place of its length, and as long a body in the same
-    bytes.
+    read again.
 
     Args:
-        start, end: the head before and after the digits.
+        bytes_: the head.
         request: as it was read; one at a time is answered.
         headers: without the length.
         path, query: as they were read.
 
     Attributes:
+        body_in: returns the body of a request that is alike, None for one that is not.
         seat: what the pipeline remembers of it.
     """
 
-    __slots__ = ("_end", "_start", "headers", "path", "query", "request", "seat")
+    __slots__ = ("body_in", "headers", "path", "query", "request", "seat")
 
     def __init__(
         self,
-        start: bytes,
-        end: bytes,
+        bytes_: AlikeButLength,
         request: Request,
         headers: Mapping[str, str],
         path: str,
         query: bytes,
     ) -> None:
-        self._start = start
-        self._end = end
+        self.body_in = bytes_.body_in
         self.request = request
         self.headers = headers
         self.path = path
         self.query = query
         self.seat = Seat()
-
-    def body_in(self, data: bytes) -> bytes | None:
-        """Return the body of a request, if that and this head is all that there is."""
-        if not data.startswith(self._start):
-            return None
-        at = len(self._start)
-        ends = data.find(b"\r", at, at + _MOST_DIGITS + 1) if self._end[0] == 13 else -1
-        digits = data[at:ends]
-        if ends < 0 or not digits.isdigit() or not data.startswith(self._end, ends):
-            return None
-        body = data[ends + len(self._end) :]
-        return body if len(body) == int(digits) else None
 
 
 def known_head(
@@ -130,8 +116,7 @@ def known_head(
         return None
     request.parts.clear()
     return KnownHead(
-        head[: place.start(1)],
-        head[place.end(1) :],
+        AlikeButLength(head[: place.start(1)], head[place.end(1) :]),
         request,
         {name: value for name, value in headers.items() if name != "content-length"},
         path,

@@ -37,7 +37,7 @@ from reticent.guard.upstream.errors import UpstreamBad, UpstreamError, UpstreamS
 from reticent.guard.validation import OUTSIDE, TOO_MANY_ROWS
 from reticent.guard.watching import Watching
 from reticent.protocols import BadQuestion, BadReply, Question, WireRequest
-from reticent.protocols.base import CHECKED
+from reticent.protocols.base import CHECKED, NO_HEADERS
 
 if TYPE_CHECKING:  # an extra of its own
     from reticent.guard.tracing import Tracer
@@ -290,7 +290,7 @@ class Pipeline:
         return gate, question, scopes
 
     def _question(self, gate: Gate, passage: _Passage, body: bytes, kind: str) -> Question:
-        request = WireRequest(method="POST", path=passage.path, body=body, media_type=kind)
+        request = WireRequest("POST", passage.path, body, kind, NO_HEADERS)
         try:
             question = gate.protocol.read_question(request, gate.interface)
         except BadQuestion as error:

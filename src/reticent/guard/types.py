@@ -83,7 +83,8 @@ class Scope:
 
 
 # Not frozen: one is made for every request, and freezing it costs more than all else about it.
-@dataclass(slots=True, kw_only=True)
+# Nor by keyword alone: a class called by keywords has a dictionary made of them first.
+@dataclass(slots=True)
 class Admission:
     """What the limits say to a request, all scopes or none.
 

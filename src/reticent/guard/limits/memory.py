@@ -189,7 +189,7 @@ class MemoryLimits:
             return GRANTED
         for one in held:
             one.in_flight += 1
-        return Admission(granted=True, ticket=Ticket(held))
+        return Admission(True, 0.0, "", "", Ticket(held))
 
     async def _prepare(self, scopes: Sequence[Scope], rows: int, now_us: int) -> None:
         """Bring in keys that rest, or lease rows ahead; then the decision is made afresh."""

@@ -37,11 +37,14 @@ class Breaker:
 
     Args:
         settings: when it opens, and for how long.
+
+    Attributes:
+        epoch: the ticket of those who are admitted while it is closed.
+        state: closed, open or half-open.
     """
 
     __slots__ = (
         "_before",
-        "_epoch",
         "_failures",
         "_half_s",
         "_opened_s",
@@ -49,12 +52,13 @@ class Breaker:
         "_rest_s",
         "_settings",
         "_start_s",
+        "epoch",
         "state",
     )
 
     def __init__(self, settings: BreakerSettings) -> None:
         self._before = (0, 0)  # outcomes and failures of the half window before this one
-        self._epoch = 0
+        self.epoch = 0
         self._half_s = settings.window_s / 2
         self._outcomes = self._failures = 0  # of the half window now
         self._opened_s = 0.0
@@ -66,11 +70,11 @@ class Breaker:
     def admit(self, now_s: float) -> int | None:
         """Return a ticket, to be handed to exactly one of the methods below; None if open."""
         if self.state == "closed":
-            return self._epoch
+            return self.epoch
         if self.state == "open" and now_s - self._opened_s >= self._rest_s:
-            self._epoch += 1
+            self.epoch += 1
             self.state = "half-open"
-            return self._epoch
+            return self.epoch
         return None
 
     def retry_after_s(self, now_s: float) -> float:
@@ -81,7 +85,7 @@ class Breaker:
 
     def succeeded(self, ticket: int, now_s: float) -> None:
         """Note an answer."""
-        if ticket != self._epoch:
+        if ticket != self.epoch:
             return
         if self.state == "closed":
             if now_s - self._start_s < self._half_s:
@@ -89,7 +93,7 @@ class Breaker:
             else:
                 self._count(0, now_s)
         else:
-            self._epoch += 1
+            self.epoch += 1
             self._before = (0, 0)
             self._outcomes = self._failures = 0
             self._rest_s = self._settings.rest_s
@@ -97,7 +101,7 @@ class Breaker:
 
     def failed(self, ticket: int, now_s: float) -> None:
         """Note a failure: no connection, no answer in time, or a status of 5xx."""
-        if ticket != self._epoch:
+        if ticket != self.epoch:
             return
         if self.state == "closed":
             self._count(1, now_s)
@@ -112,11 +116,11 @@ class Breaker:
 
     def abandoned(self, ticket: int, now_s: float) -> None:
         """Note that nobody waits for the outcome any more; a trial is then still owed."""
-        if ticket == self._epoch and self.state == "half-open":
+        if ticket == self.epoch and self.state == "half-open":
             self._open(now_s - self._rest_s)
 
     def _open(self, opened_s: float) -> None:
-        self._epoch += 1
+        self.epoch += 1
         self._opened_s = opened_s
         self.state = "open"
 

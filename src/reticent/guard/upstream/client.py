@@ -128,12 +128,7 @@ class HttpUpstream:
                     connection, error, data, now_s, deadline_s, whole=True
                 )
         reader = connection.reader
-        response = WireResponse(
-            status=reader.status,
-            body=reader.take(),
-            media_type=reader.media_type,
-            headers=reader.headers,
-        )
+        response = WireResponse(reader.status, reader.take(), reader.media_type, reader.headers)
         self._pool.give_back(connection, loop.time())
         return response
 

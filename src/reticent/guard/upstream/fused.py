@@ -37,16 +37,17 @@ class FusedUpstream:
 
         Raises: UpstreamDown at once while the circuit is open, else as the model server does.
         """
-        ticket = self._admit()
+        breaker = self._breaker
+        ticket = breaker.epoch if breaker.state == "closed" else self._admit()
         try:
             response = await self._upstream.send(request)
         except BaseException as error:
             self._note(ticket, error)
             raise
         if response.status < 500:
-            self._breaker.succeeded(ticket, self._clock())
+            breaker.succeeded(ticket, self._clock())
         else:
-            self._breaker.failed(ticket, self._clock())
+            breaker.failed(ticket, self._clock())
         return response
 
     @asynccontextmanager

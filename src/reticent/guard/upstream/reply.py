@@ -10,6 +10,7 @@ from typing import final
 
 import httptools
 
+from reticent.guard.alike import AlikeButLength
 from reticent.guard.upstream.errors import UpstreamBad
 
 _END = b"\r\n\r\n"
@@ -17,40 +18,22 @@ _IDENTITY = (b"", b"identity")
 _FRAMING = 8  # bytes on the wire per byte of body; a chunk of one byte takes six
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECASE)
 _MOST_KNOWN_BYTES = 4_096  # of a head that is remembered
-_MOST_DIGITS = 9
 
 
 @final
 class _KnownHead:
-    """The head of a reply that was read and taken, but for its length: the next may be alike.
+    """The head of a reply that was read and taken, but for its length: the next may be alike."""
 
-    llhttp comes to the same end with the same bytes, so what a kept connection repeats need not be
-    read again.
-    """
-
-    __slots__ = ("_end", "_start", "head_bytes", "headers", "media_type", "status")
+    __slots__ = ("body_in", "head_bytes", "headers", "media_type", "status")
 
     def __init__(
-        self, start: bytes, end: bytes, status: int, media_type: str, headers: Mapping[str, str]
+        self, bytes_: AlikeButLength, status: int, media_type: str, headers: Mapping[str, str]
     ) -> None:
-        self._start = start
-        self._end = end
-        self.head_bytes = len(start) + _MOST_DIGITS + len(end)
+        self.body_in = bytes_.body_in
+        self.head_bytes = bytes_.most_bytes
         self.status = status
         self.media_type = media_type
         self.headers = headers
-
-    def body_in(self, data: bytes) -> bytes | None:
-        """Return the body of a reply, if that and this head is all that there is."""
-        if not data.startswith(self._start):
-            return None
-        at = len(self._start)
-        ends = data.find(b"\r", at, at + _MOST_DIGITS + 1)
-        digits = data[at:ends]
-        if ends < 0 or not digits.isdigit() or not data.startswith(self._end, ends):
-            return None
-        body = data[ends + len(self._end) :]
-        return body if len(body) == int(digits) else None
 
 
 @final
@@ -162,8 +145,7 @@ class ReplyReader:
         ):
             return None
         known = _KnownHead(
-            head[: place.start(1)],
-            head[place.end(1) :],
+            AlikeButLength(head[: place.start(1)], head[place.end(1) :]),
             self.status,
             self.media_type,
             self.headers,
