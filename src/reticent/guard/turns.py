@@ -66,7 +66,10 @@ class Wait:
                 self._future = self.then = None
         error, self._error = self._error, None
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # it holds this frame: they would wait for the collector
 
 
 @final

@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import socket
+from contextlib import suppress
 
 import pytest
 from guard.upstream.rude import ASK, always, chunked, end, reply, rude, until
@@ -10,8 +12,11 @@ from reticent.guard.upstream import (
     UpstreamBad,
     UpstreamBusy,
     UpstreamDown,
+    UpstreamError,
     UpstreamSlow,
 )
+from reticent.guard.upstream.connection import Connection
+from reticent.guard.upstream.reply import ReplyReader
 from reticent.protocols.base import WireRequest
 
 LATE_S = 0.2  # only ever waited out, never compared with
@@ -305,6 +310,35 @@ def test_idle_connections_go():
             await upstream.send(ASK)
 
     run(main())
+
+
+@pytest.mark.parametrize("said", [reply(), b"what is this?\r\n\r\n", b"", reply(length=9)])
+@pytest.mark.parametrize("retry_lost", [True, False])
+def test_connections_that_are_over_wait_for_no_collector(said, retry_lost):
+    def living():
+        # By type alone: isinstance asks every object for its class, and lazy modules answer that.
+        return sum(type(each) in (Connection, ReplyReader) for each in gc.get_objects())
+
+    async def streamed(upstream):
+        async with upstream.stream(ASK) as stream:
+            return [piece async for piece in stream.chunks()]
+
+    async def main():
+        async with rude(saying(said), retry_lost=retry_lost) as (server, upstream):
+            for _ in range(3):
+                with suppress(UpstreamError):
+                    await upstream.send(ASK)
+                with suppress(UpstreamError):
+                    await streamed(upstream)
+            await until(lambda: not living())
+            assert server.connections >= 3
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(main())
+    finally:
+        gc.enable()
 
 
 def test_cancelling_ends_the_connection():

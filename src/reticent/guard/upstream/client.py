@@ -178,7 +178,10 @@ class HttpUpstream:
         if not self._retry_lost or not isinstance(error, ConnectionLost):
             lost.abort()
             pool.give_back(lost, now_s)
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # it holds this frame: they would wait for the collector
         connection = await pool.fresh(lost, deadline_s)
         try:
             await connection.ask(data, deadline_s, whole=whole)

@@ -95,8 +95,9 @@ class Connection(asyncio.Protocol):
         wait = self._until(deadline_s)
         if self.reader.complete or self.reader.held_bytes:
             self._wait.end()
-        elif self._error is not None:
-            self._wait.end(self._error)
+        elif not self.carrying:
+            self._wait.end(self._error or self._gone())
+            self._error = None
         elif self._paused and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
@@ -159,6 +160,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that it is gone."""
         self.lost = True
+        self.reader.end()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -198,6 +200,9 @@ class Connection(asyncio.Protocol):
             self._set_timer(self._deadline_s)
 
     def _fail(self, error: UpstreamError) -> None:
-        self._error = error
+        # Kept for whoever waits next only if nobody waits now: what is raised holds its frames,
+        # and these the connection, so that both would wait for the collector.
+        if self._wait.over:
+            self._error = error
         self._wait.end(error)
         self.abort()

@@ -106,6 +106,10 @@ class ReplyReader:
         self.media_type = ""
         self.status = 0
 
+    def end(self) -> None:
+        """Read nothing more; what was read can still be taken."""
+        del self._parser  # it holds this reader, and both would wait for the collector
+
     def feed(self, data: bytes) -> None:
         """Take what came.
 
