@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import sqlite3
 import time
 from collections.abc import Callable
@@ -7,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from reticent.core import BadInput
-from reticent.guard.journal.chain import entry_of
+from reticent.guard.journal.chain import Row, entry_of
 from reticent.guard.journal.keys import JournalKeys, journal_keys
 from reticent.guard.journal.sqlite import GUARD, SqliteStore, sqlite_journal
+from reticent.guard.journal.store import KEEPER
 from reticent.guard.journal.writer import ChainedJournal
 from reticent.guard.types import JournalDown
 
@@ -167,6 +169,26 @@ def _wal_commits(path: Path) -> int:
     page = int.from_bytes(wal[8:12], "big")
     frames = range(32, len(wal), 24 + page)
     return sum(int.from_bytes(wal[at + 4 : at + 8], "big") > 0 for at in frames)
+
+
+@pytest.mark.parametrize("chain", [GUARD, KEEPER])
+def test_batches_of_all_sizes_leave_few_statements_behind(path: Path, chain: str) -> None:
+    store = SqliteStore(path)
+    store.open(chain)
+    written: list[Row] = []
+    before = _statements()
+    for size in [*range(1, 132), 300]:  # each would keep about a kilobyte a row
+        numbers = range(len(written) + 1, len(written) + 1 + size)
+        rows = [Row(n, b"{%d}" % n, b"s" * 16, b"c" * 32, b"l" * 32) for n in numbers]
+        store.write(chain, rows, None, durable=False)
+        written += rows
+    assert _statements() - before <= 20
+    assert list(store.rows(chain)) == written
+    store.close()
+
+
+def _statements() -> int:
+    return sum(type(each).__qualname__ == "Statement" for each in gc.get_objects())
 
 
 @pytest.mark.parametrize(("durable", "synchronous"), [(True, 2), (False, 1)])

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -22,8 +23,12 @@ _PAGE_ROWS = 2_000
 _PATIENCE_MS = 3_000
 _PAGE_BYTES = 8_192
 _LOG_PAGES = 2_000
-_ROWS_AT_ONCE = 128  # in one statement: fewer turns with the interpreter's lock
+#: Rows that a statement has room for. SQLite keeps about 1 KB a row for as long as a statement may
+#: be used again, so there are few of them, and what is left of their room stays empty.
+_ROOMS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+_ROWS_AT_ONCE = _ROOMS[-1]  # in one statement: fewer turns with the interpreter's lock
 _COLUMNS = "sequence, payload, salt, commitment, link, erased"
+_NO_ROW: tuple[None, ...] = (None,) * 6
 _TABLES = "".join(
     f"""
     CREATE TABLE IF NOT EXISTS {chain}_rows (
@@ -88,7 +93,7 @@ class SqliteStore:
             with self._away():  # one statement is a transaction of its own
                 connection = self._writing()
                 self._synchronize(connection, durable=durable)
-                connection.execute(_inserting(chain, len(rows)), _cells(rows))
+                connection.execute(*_inserting(chain, rows))
             return
         with self._transaction(durable=durable) as connection:
             _insert(connection, chain, rows, checkpoint)
@@ -266,7 +271,6 @@ def _connected(path: Path, mode: str) -> sqlite3.Connection:
         timeout=_PATIENCE_MS / 1000,
         isolation_level=None,
         check_same_thread=False,
-        cached_statements=4 * _ROWS_AT_ONCE,  # one for each number of rows, of each chain
     )
     return connection
 
@@ -290,8 +294,7 @@ def _insert(
     # Every statement lets go of the interpreter's lock, and the event loop may take long to give it
     # back; so as few of them as can be, however few the rows.
     for i in range(0, len(rows), _ROWS_AT_ONCE):
-        some = rows[i : i + _ROWS_AT_ONCE]
-        connection.execute(_inserting(chain, len(some)), _cells(some))
+        connection.execute(*_inserting(chain, rows[i : i + _ROWS_AT_ONCE]))
     if checkpoint is not None:
         connection.execute(
             f"INSERT INTO {chain}_checkpoints VALUES (?, ?)",
@@ -299,9 +302,19 @@ def _insert(
         )
 
 
-@lru_cache(maxsize=4 * _ROWS_AT_ONCE)
-def _inserting(chain: str, rows: int) -> str:
-    return f"INSERT INTO {_known(chain)}_rows VALUES " + ", ".join(["(?, ?, ?, ?, ?, ?)"] * rows)
+def _inserting(chain: str, rows: Sequence[Row]) -> tuple[str, list[Any]]:
+    """Return a statement with room for these rows, and what to put into it."""
+    room = _ROOMS[bisect_left(_ROOMS, len(rows))]
+    return _statement(chain, room), [*_cells(rows), *_NO_ROW * (room - len(rows))]
+
+
+@lru_cache(maxsize=len(_CHAINS) * len(_ROOMS))
+def _statement(chain: str, room: int) -> str:
+    places = ", ".join(["(?, ?, ?, ?, ?, ?)"] * room)
+    return (
+        f"INSERT INTO {_known(chain)}_rows SELECT * FROM (VALUES {places}) "
+        "WHERE column1 IS NOT NULL"
+    )
 
 
 def _cells(rows: Sequence[Row]) -> list[Any]:
