@@ -144,7 +144,7 @@ def _around(entry: Entry) -> tuple[bytes, bytes] | None:
         return None
 
 
-@lru_cache(maxsize=4096, typed=True)
+@lru_cache(maxsize=1_024, typed=True)  # some 0.8 KB each; seats remember most
 def _around_time(
     kind: str,
     tenant: str,
