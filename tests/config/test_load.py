@@ -516,6 +516,60 @@ def test_one_file_may_serve_an_audit_and_a_guard(place, inputs):
     assert load_guard(place).guard.endpoint[0].model == "m"
 
 
+ONE_GUARD = """\
+[guard]
+listen = "127.0.0.1:8080"
+admin = "127.0.0.1:8081"
+traces = "http://127.0.0.1:4318/v1/traces"
+[[guard.endpoint]]
+model = "m"
+owner = "A"
+protocol = "mlflow"
+upstream = "http://127.0.0.1:9"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "said"),
+    [
+        (':9"', ':99999"', "guard.endpoint[1].upstream", "(Port out of range 0-65535)"),
+        (':9"', ':nine"', "guard.endpoint[1].upstream", "(Port could not be cast"),
+        (':9"', ':9\\r\\nX: y"', "guard.endpoint[1].upstream", "printable ASCII"),
+        ("http://127.0.0.1:9", "http://[::1", "guard.endpoint[1].upstream", "must look like"),
+        ("http://127.0.0.1:9", "http://mödel:9", "guard.endpoint[1].upstream", "xn--"),
+        (":4318", ":99999", "guard.traces", "must be an http or https URL (Port out of range"),
+        (":8081", ":8080", "guard.admin", "cannot share a port"),
+        ("127.0.0.1:8081", "0.0.0.0:8080", "guard.admin", "cannot share a port"),
+        ("127.0.0.1:8080", "[::]:8081", "guard.admin", "cannot share a port"),
+        ('listen = "127.0.0.1:8080"\n', "", None, ""),
+        (
+            'listen = "127.0.0.1:8080"\nadmin = "127.0.0.1:8081"',
+            'admin = "127.0.0.1:8080"',
+            "guard.admin",
+            "cannot share a port",
+        ),
+        (":8081", ":8082", None, ""),
+        ("127.0.0.1:8081", "127.0.0.2:8080", None, ""),
+        (
+            '127.0.0.1:8080"\nadmin = "127.0.0.1:8081',
+            '127.0.0.1:0"\nadmin = "127.0.0.1:0',
+            None,
+            "",
+        ),
+    ],
+)
+def test_addresses_of_a_guard(place, old, new, key, said):
+    assert old in ONE_GUARD
+    place.write_text(ONE_GUARD.replace(old, new), "utf-8")
+    if key is None:
+        load_guard(place)
+        return
+    with pytest.raises(BadInput) as raised:
+        load_guard(place)
+    assert f": {key} is " in str(raised.value)
+    assert said in str(raised.value)
+
+
 def test_reading_a_configuration_loads_nothing_heavy():
     heavy = ("sklearn", "scipy", "pandas", "duckdb", "torch", "statsmodels", "onnxruntime")
     program = f"import sys, reticent.config; print([m for m in {heavy} if m in sys.modules])"

@@ -12,6 +12,9 @@ from reticent.config.faults import Fault, did_you_mean, shown
 from reticent.core import BadPolicy
 from reticent.policy import read_step
 
+LISTEN = "127.0.0.1:8080"
+ADMIN = "127.0.0.1:8081"
+
 KIND_BY_SUFFIX = {
     ".skops": "sklearn",
     ".pkl": "sklearn",
@@ -366,6 +369,7 @@ def _guard(doc: Mapping[str, Any]) -> Iterator[Fault]:
     policies = [t.get("name") for t in _list(doc, "policy") if isinstance(t, Mapping)] or ["open"]
     names = [name for name in policies if isinstance(name, str)]
     taken: list[tuple[object, object]] = []
+    yield from _one_port(guard)
     for i, endpoint in enumerate(_list(guard, "endpoint")):
         if not isinstance(endpoint, Mapping):
             continue
@@ -396,6 +400,21 @@ def _guard(doc: Mapping[str, Any]) -> Iterator[Fault]:
                 "Keep inputs for a table, row_shape for one plain array.",
             )
         yield from _ranges(key, _list(endpoint, "inputs"))
+
+
+def _one_port(guard: Mapping[str, Any]) -> Iterator[Fault]:
+    listen, admin = guard.get("listen", LISTEN), guard.get("admin", ADMIN)
+    if not isinstance(listen, str) or not isinstance(admin, str):
+        return
+    (host, _, port), (other, _, others) = listen.rpartition(":"), admin.rpartition(":")
+    same = host == other or {host, other} & {"0.0.0.0", "[::]", "::"}
+    if port == others and port.strip("0") and same:
+        yield Fault(
+            ("guard", "admin"),
+            f"guard.admin is {shown(admin)}, and guard.listen is {shown(listen)}: callers and "
+            "operators cannot share a port.",
+            "Choose another port for one of them.",
+        )
 
 
 def _ranges(key: tuple[str | int, ...], inputs: Sequence[Any]) -> Iterator[Fault]:

@@ -2,10 +2,11 @@
 
 import ipaddress
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from reticent.config.checks import ADMIN, LISTEN
 from reticent.config.text_filter import TextFilter
 from reticent.config.values import Columns, Named, Owner, Scalar, Slug, broken, different
 
@@ -26,9 +27,7 @@ def _address(text: str) -> str:
 def _origin(text: str) -> str:
     if text == "app":
         return text
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise broken('it must look like "http://127.0.0.1:9000".')
+    parts = _split(text, 'it must look like "http://127.0.0.1:9000".')
     if parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"):
         raise broken(
             "it must be scheme, host and port alone.", "Write the path of the model in path."
@@ -58,9 +57,22 @@ def _network(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname:
-        raise broken("it must be an http or https URL.")
+    _split(text, "it must be an http or https URL.")
     return text
+
+
+def _split(text: str, rule: str) -> SplitResult:
+    """Return the parts of a URL: in plain ASCII, as it stands in a request, and with a host."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise broken("it must be printable ASCII.", "Write a name of other letters as xn--...")
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # a port is read when it is asked for
+    except ValueError as error:
+        raise broken(f"{rule.rstrip('.')} ({error}).") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise broken(rule)
+    return parts
 
 
 Address = Annotated[str, AfterValidator(_address)]
@@ -264,9 +276,9 @@ class Proxy(_Table):
 class Guard(_Table):
     """The gateway that enforces an audited policy."""
 
-    listen: Address = Field(default="127.0.0.1:8080", description="Where callers connect.")
+    listen: Address = Field(default=LISTEN, description="Where callers connect.")
     admin: Address = Field(
-        default="127.0.0.1:8081", description="Where health, metrics and the dashboard are."
+        default=ADMIN, description="Where health, metrics and the dashboard are."
     )
     state: Named = Field(
         default="guard-state",
