@@ -1,5 +1,7 @@
 """What `--check` refuses before anybody asks."""
 
+import re
+
 import pytest
 
 from reticent.config import load_guard
@@ -42,3 +44,46 @@ def test_inputs_that_no_tensor_carries_are_refused_at_once(tmp_path, settings, i
     else:
         with pytest.raises(BadInput, match="one tensor cannot carry"):
             described(file)
+
+
+END = f"settings = {{}}\ninputs = [{NUMBER}]\n"
+SECOND = """
+[[guard.endpoint]]
+model = "n"
+owner = "Tests"
+protocol = "open-inference"
+upstream = "http://127.0.0.1:9"
+path = "/v2/models/m/infer"
+"""
+TOKENS = '[guard.jwt]\nissuer = "i"\naudience = "a"\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"open-inference"', '"telepathy"', "speaks 'telepathy', which is not installed"),
+        ('"open-inference"', '"openai-chat"', "has task 'classification'; openai-chat carries"),
+        ("http://127.0.0.1:9", "http://169.254.169.254", "link-local, a metadata service"),
+        ("http://127.0.0.1:9", "http://[::ffff:169.254.169.254]:80", "link-local"),
+        ("http://127.0.0.1:9", "http://0.0.0.0:9", "unspecified"),
+        (END, END + SECOND, "are both at /v2/models/m/infer"),
+        (END, END + TOKENS + 'jwks = "no-such-file.json"', "no-such-file.json"),
+        (END, END + TOKENS + 'jwks = "https://a/k"\nalgorithms = ["none"]', "holds 'none'"),
+        (END, END + TOKENS + 'jwks = "http://10.0.0.1/k"', "could be anybody's"),
+    ],
+)
+def test_what_the_guard_would_refuse_at_its_start_is_refused_by_a_check(tmp_path, old, new, said):
+    text = FILE.format(settings="{}", inputs=NUMBER)
+    assert old in text
+    path = tmp_path / "reticent.toml"
+    path.write_text(text.replace(old, new))
+    with pytest.raises(BadInput, match=re.escape(said)):
+        described(load_guard(path))
+
+
+def test_a_check_connects_to_nothing_and_leaves_nothing_behind(tmp_path):
+    path = tmp_path / "reticent.toml"
+    text = FILE.format(settings="{}", inputs=NUMBER).replace("http://127.0.0.1:9", "app")
+    path.write_text(text + TOKENS + 'jwks = "https://no-such-host.invalid/keys"\n')
+    assert "-> app" in described(load_guard(path))
+    assert list(tmp_path.iterdir()) == [path]

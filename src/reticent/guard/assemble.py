@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from reticent.config import GuardFile
 from reticent.config.guard import Endpoint
@@ -32,6 +33,7 @@ from reticent.guard.upstream import (
     HttpUpstream,
     Upstream,
 )
+from reticent.guard.upstream.address import is_refused
 from reticent.guard.upstream.asgi import AsgiUpstream
 from reticent.guard.upstream.client import LONGEST_STREAM_S
 from reticent.guard.validation import Validator
@@ -112,8 +114,8 @@ class Parts:
                     f"guard.{name} has changed, which needs a new start.",
                     way_out="Put it back, or stop the guard and start it again.",
                 )
-        upstreams = _upstreams(file, self.in_process, self.pipeline.clock)
-        gates = _gates(file, self.secret, upstreams)
+        upstreams = upstreams_of(file, self.in_process, self.pipeline.clock)
+        gates = gates_of(file, self.secret, upstreams)
         changed = _configured("policy", gates, self.pipeline.wall())
         await self.journal.append(changed, durable=True)  # the last step that may fail
         old, self.upstreams = self.upstreams, upstreams
@@ -149,12 +151,12 @@ async def open_parts(
         clock: seconds, monotonic.
         in_process: the way to the application that endpoints with upstream "app" are.
 
-    Raises: BadInput, BadPolicy; whatever was open is closed again.
+    Raises: BadInput, BadPolicy, JournalDown; whatever was open is closed again.
     """
     async with AsyncExitStack() as stack:
         secret = read_secret(file, environ)
-        upstreams = _upstreams(file, in_process, clock)
-        gates = _gates(file, secret, upstreams)
+        upstreams = upstreams_of(file, in_process, clock)
+        gates = gates_of(file, secret, upstreams)
         metrics = Metrics()
         journal = open_journal(file.guard, file.state, secret=secret, clock=wall)
         stack.push_async_callback(_close_journal, journal)
@@ -279,9 +281,13 @@ def _configured(kind: str, gates: Gates, time_s: float) -> Entry:
     return Entry(time_s=time_s, kind=kind, detail={"policies": policies})
 
 
-def _upstreams(
+def upstreams_of(
     file: GuardFile, in_process: AsgiUpstream | None, clock: Callable[[], float]
 ) -> dict[tuple[str, str], Upstream]:
+    """Return (tenant, model) -> the way to its server; connects to none.
+
+    Raises: BadInput, Unsendable.
+    """
     return {
         (e.tenant, e.model): FusedUpstream(
             _upstream(file, e, in_process), Breaker(BreakerSettings()), clock
@@ -292,6 +298,12 @@ def _upstreams(
 
 def _upstream(file: GuardFile, endpoint: Endpoint, in_process: AsgiUpstream | None) -> Upstream:
     if endpoint.upstream != IN_PROCESS:
+        if is_refused(urlsplit(endpoint.upstream).hostname or ""):
+            raise BadInput(
+                f"Endpoint {endpoint.model!r} has upstream = {endpoint.upstream!r}, which is "
+                "link-local, a metadata service, multicast or unspecified.",
+                way_out="No model server is there; correct upstream.",
+            )
         return HttpUpstream(
             endpoint.upstream,
             connections=endpoint.connections,
@@ -309,7 +321,13 @@ def _upstream(file: GuardFile, endpoint: Endpoint, in_process: AsgiUpstream | No
     )
 
 
-def _gates(file: GuardFile, secret: bytes, upstreams: Mapping[tuple[str, str], Upstream]) -> Gates:
+def gates_of(
+    file: GuardFile, secret: bytes, upstreams: Mapping[tuple[str, str], Upstream]
+) -> Gates:
+    """Return the endpoints that a configuration declares.
+
+    Raises: BadInput, BadPolicy.
+    """
     by_place: dict[tuple[str, str], tuple[Gate, ...]] = {}
     for endpoint in file.guard.endpoint:
         gate = open_gate(

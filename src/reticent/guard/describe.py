@@ -1,12 +1,17 @@
 """What a guard's configuration means, in words: for `reticent guard --check`."""
 
+import time
+
 from reticent.config import GuardFile
 from reticent.config.guard import Endpoint
 from reticent.config.interfaces import interface_of
-from reticent.guard.gates import CHANNELS, check_cells
+from reticent.guard.assemble import gates_of, upstreams_of
+from reticent.guard.gates import CHANNELS
+from reticent.guard.identity import check_tokens
 from reticent.guard.limits.scopes import ScopeMaker
 from reticent.guard.screens import open_screen
 from reticent.guard.types import Caller
+from reticent.guard.upstream.asgi import AsgiUpstream
 from reticent.protocols import protocol_kinds
 from reticent.textindex.screen import ScreenMaker
 
@@ -14,9 +19,13 @@ from reticent.textindex.screen import ScreenMaker
 def described(file: GuardFile) -> str:
     """Return a text for operators.
 
-    Raises: BadInput, BadPolicy as the guard itself would.
+    Raises: BadInput, BadPolicy as the guard itself would, as far as nothing must be opened to see
+        it: no port, store, journal or connection.
     """
     guard = file.guard
+    gates_of(file, b"described", upstreams_of(file, AsgiUpstream(_nothing), time.monotonic))
+    if guard.jwt is not None:
+        check_tokens(guard.jwt, file.base)
     lines = [
         f"Callers connect to {guard.listen}, operators to {guard.admin}.",
         f"State: {file.state}. Limits are counted in {_where(guard.store)}; journal: "
@@ -27,11 +36,13 @@ def described(file: GuardFile) -> str:
     return "\n".join(lines)
 
 
+async def _nothing(*_: object) -> None:
+    """Stand for the application around which the guard will be put."""
+
+
 def _endpoint(file: GuardFile, endpoint: Endpoint) -> list[str]:
-    check_cells(endpoint)
     name, policy = file.policy_of(endpoint)
-    kind = protocol_kinds().get(endpoint.protocol)
-    path = kind().path(interface_of(endpoint)) if kind else "?"
+    path = protocol_kinds()[endpoint.protocol]().path(interface_of(endpoint))
     channels = policy.exposes(CHANNELS[endpoint.task])
     somebody = Caller(tenant=endpoint.tenant, identity="x", token="x", models=frozenset())
     identity = ScopeMaker(endpoint, secret=b"described")(somebody, "127.0.0.1")[0]

@@ -54,6 +54,13 @@ def open_identity(
     )
 
 
+def check_tokens(declared: Jwt, base: Path) -> None:
+    """Raise BadInput for a [guard.jwt] table that cannot be used; connects to nothing."""
+    source, _ = _declared(declared, base)
+    if isinstance(source, KeyFile):
+        _provider(declared, base, time.time)
+
+
 def open_key_changes(
     guard: Guard, state: Path, *, secret: bytes, clock: Callable[[], float]
 ) -> KeyChanges:
@@ -90,14 +97,18 @@ def open_keys(guard: Guard, state: Path, *, secret: bytes) -> Database:
     return PostgresKeys(guard.journal)
 
 
-def _provider(declared: Jwt, base: Path, clock: Callable[[], float]) -> KeptKeys:
+def _declared(declared: Jwt, base: Path) -> tuple[Source, float]:
     unknown = [name for name in declared.algorithms if name not in ALGORITHMS]
     if unknown:
         raise BadInput(
             f"guard.jwt.algorithms holds {unknown[0]!r}; only public-key signatures are taken.",
             way_out=f"Choose from {', '.join(ALGORITHMS)}.",
         )
-    source, refresh_s = _source(declared, base)
+    return _source(declared, base)
+
+
+def _provider(declared: Jwt, base: Path, clock: Callable[[], float]) -> KeptKeys:
+    source, refresh_s = _declared(declared, base)
     keys = KeptKeys(
         source,
         algorithms=frozenset(declared.algorithms),

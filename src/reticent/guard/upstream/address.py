@@ -60,6 +60,15 @@ def reach(text: str) -> str:
     return "private" if not address.is_global else "global"
 
 
+def is_refused(host: str) -> bool:
+    """Return whether a host is written as an IP address to which nothing may connect."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:  # a name, or another spelling: seen when it is looked up
+        return False
+    return reach(host) == ""
+
+
 def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
