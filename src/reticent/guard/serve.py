@@ -1,6 +1,7 @@
 """Run a guard: one process, one port for callers and one for its operators."""
 
 import asyncio
+import errno
 import gc
 import logging
 import os
@@ -81,7 +82,13 @@ async def _serve_on(
     ready: Callable[[Parts, str, str], None],
     stop: asyncio.Event,
 ) -> signal.Signals | None:
-    parts = await open_parts(file, environ=environ, wall=time.time, clock=time.monotonic)
+    try:
+        parts = await open_parts(file, environ=environ, wall=time.time, clock=time.monotonic)
+    except JournalDown as error:
+        raise BadInput(
+            str(error),
+            way_out="Correct guard.journal, or bring up what it names; is there room on the disk?",
+        ) from error
     loop = asyncio.get_running_loop()
     try:
         server = _Server(
@@ -122,6 +129,8 @@ async def _serve_on(
         try:
             await server.serve(sockets=[admin])
             await draining
+            if telling.done():
+                telling.result()
         finally:
             draining.cancel()
             sweeping.cancel()
@@ -188,6 +197,13 @@ async def _tell(
 ) -> None:
     while not server.started:
         await asyncio.sleep(0.01)
+    guard = parts.file.guard
+    for sock, key, address in ((callers, "listen", guard.listen), (admin, "admin", guard.admin)):
+        # Another may have bound the port, too, and was the first to listen: uvloop closes the
+        # socket then and says nothing.
+        if sock.fileno() < 0:
+            server.should_exit = True
+            raise _not_to_be_had(address, key, os.strerror(errno.EADDRINUSE))
     ready(parts, _written(callers), _written(admin))
 
 
@@ -206,9 +222,13 @@ def _listen(address: str, key: str) -> socket.socket:
         sock.bind((host, int(port)))
     except OSError as error:
         sock.close()
-        raise BadInput(
-            f"guard.{key} is {address}, which cannot be had ({error.strerror}).",
-            way_out="Stop what listens there, or choose another port.",
-        ) from error
+        raise _not_to_be_had(address, key, error.strerror) from error
     sock.setblocking(False)
     return sock
+
+
+def _not_to_be_had(address: str, key: str, why: str | None) -> BadInput:
+    return BadInput(
+        f"guard.{key} is {address}, which cannot be had ({why}).",
+        way_out="Stop what listens there, or name another address or port of this machine.",
+    )
