@@ -196,6 +196,16 @@ def test_another_secret_fits_nothing(
     assert main(["journal", "verify", str(config)]) == 1
 
 
+def test_a_lost_secret_is_said_to_be_lost_and_no_other_is_made(
+    config: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RETICENT_GUARD_SECRET")
+    for command in (["verify"], ["erase", "--expired"], ["export"]):
+        assert main(["journal", command[0], str(config), *command[1:]]) == 4
+        assert "secret is neither in the environment" in capsys.readouterr().err
+    assert not (load_guard(config).state / "secret").exists()
+
+
 def test_help_does_not_load_the_guard() -> None:
     code = (
         "import sys; from reticent.cli import main; main(['journal', 'verify', '--help']); "

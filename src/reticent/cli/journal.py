@@ -300,7 +300,7 @@ def _opened(config: Path) -> Iterator[_Place]:
         raise BadInput(
             f"There is no journal in {file.state}.", way_out="Start the guard: it writes one."
         )
-    secret = read_secret(file, os.environ)
+    secret = read_secret(file, os.environ, make=False)
     store = journal_store(file.guard, file.state)
     try:
         yield _Place(file=file, secret=secret, keys=journal_keys(secret), store=store)

@@ -19,11 +19,11 @@ LEAST_DIFFERENT = 12
 FILE = "secret"
 
 
-def read_secret(file: GuardFile, environ: Mapping[str, str]) -> bytes:
+def read_secret(file: GuardFile, environ: Mapping[str, str], *, make: bool = True) -> bytes:
     """Return the guard's secret: from the environment, or from the state folder.
 
     Where neither holds one, a new one is made and kept in the state folder, readable by its owner
-    alone.
+    alone; without `make` that is an error, for what was written with another could not be read.
 
     Raises: BadInput if it is too short, too simple, not hexadecimal, or readable by others; or if
         several replicas are declared and the environment holds none.
@@ -39,6 +39,11 @@ def read_secret(file: GuardFile, environ: Mapping[str, str]) -> bytes:
         )
     path = file.state / FILE
     if not path.exists():
+        if not make:
+            raise BadInput(
+                f"The guard's secret is neither in the environment variable {name} nor in {path}.",
+                way_out="Put back the one that this guard was started with.",
+            )
         _make(path)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise BadInput(
