@@ -26,7 +26,6 @@ from reticent.guard.heads import (
 from reticent.guard.pipeline import Reply
 from reticent.guard.refusals import Refused
 from reticent.guard.replies import UNREADABLE, head_of
-from reticent.guard.seats import Seat
 from reticent.guard.turns import Errand, in_task
 
 if TYPE_CHECKING:
@@ -125,10 +124,8 @@ class CallerConnection(asyncio.Protocol):
             if body is not None:
                 self._misses = 0
                 self._deadline_s = _NEVER_S
-                known.request.body = body
-                self._requests.append(known.request)
                 self._busy = True
-                self._errand.begin(self._serve())
+                self._errand.begin(self._serve(known, body))
                 return
         self._ended_one = False
         waiting = len(self._requests)
@@ -277,11 +274,36 @@ class CallerConnection(asyncio.Protocol):
             self._busy = True
             self._errand.begin(self._serve())
 
-    async def _serve(self) -> None:
-        """Answer what has been asked, until there is nothing more."""
+    async def _serve(self, known: KnownHead | None = None, body: bytes = b"") -> None:
+        """Answer what has been asked, until there is nothing more.
+
+        Args:
+            known: the head of a request that is alike, which comes first; None for none.
+            body: all of its body.
+        """
         requests = self._requests
         stays = False
         try:
+            if known is not None:
+                alike = self._now = known.request
+                if self._drained is not None:
+                    await self._drained
+                reply = await self._port.pipeline.handle(
+                    alike.method,
+                    known.path,
+                    known.query,
+                    known.headers,
+                    self._address,
+                    body,
+                    known.seat,
+                )
+                if reply.stream is None:
+                    self._write(reply, alike)
+                elif not await self._stream(reply, alike):
+                    return
+                if not self._goes_on(alike):
+                    return
+                self._now = None
             while not self._gone.done():
                 if requests:
                     request = self._now = requests.popleft()
@@ -311,29 +333,22 @@ class CallerConnection(asyncio.Protocol):
         """Answer a request; return whether another may follow."""
         if self._drained is not None:
             await self._drained
-        known = self._known
-        body: bytes | None
-        seat: Seat | None = None
-        if known is not None and known.request is request:
-            headers, path, query, seat = known.headers, known.path, known.query, known.seat
-            body, request.body = request.body, b""
+        body: bytes | None = None
+        try:
+            headers = read_headers(request.raw)
+            check_framing(request, headers)
+            path, query = target_of(request.url)
+        except Refused:
+            self._write(UNREADABLE, None)
+            return False
+        if request.complete:
+            body = b"".join(request.parts)
+            if request.came:
+                self._misses += 1
+                self._known = known_head(request, headers, path, query)
         else:
-            try:
-                headers = read_headers(request.raw)
-                check_framing(request, headers)
-                path, query = target_of(request.url)
-            except Refused:
-                self._write(UNREADABLE, None)
-                return False
-            if request.complete:
-                body = b"".join(request.parts)
-                if request.came:
-                    self._misses += 1
-                    self._known = known_head(request, headers, path, query)
-            else:
-                body = None
-                request.asks = headers.get("expect", "").lower() == "100-continue"
-                await in_task()
+            request.asks = headers.get("expect", "").lower() == "100-continue"
+            await in_task()
         reply = await self._port.pipeline.handle(
             request.method,
             path,
@@ -341,7 +356,6 @@ class CallerConnection(asyncio.Protocol):
             headers,
             self._address,
             body if body is not None else _Pieces(self, request).receive,
-            seat,
         )
         if reply.stream is not None:
             if not await self._stream(reply, request):
@@ -350,6 +364,10 @@ class CallerConnection(asyncio.Protocol):
             self._write(reply, request)
         if not request.complete:
             await self._let_go(request)
+        return self._goes_on(request)
+
+    def _goes_on(self, request: Request) -> bool:
+        """Return whether another request may follow one that is answered, and wait for it."""
         if not request.keep or self._fault or self._last:
             return False
         port = self._port

@@ -23,7 +23,6 @@ class Request:
 
     __slots__ = (
         "asks",
-        "body",
         "body_bytes",
         "came",
         "complete",
@@ -48,7 +47,6 @@ class Request:
         self.known = version in ("1.1", "1.0")
         self.old = version != "1.1"
         self.asks = False  # waits for "100 Continue" before it goes on
-        self.body = b""  # of one whose head was known
         self.body_bytes = 0  # so far
         self.came = b""  # all of it, if it came in one piece
         self.complete = False

@@ -298,6 +298,8 @@ def _is_text(text: str) -> bool:
 
 def _is_sane(cell: Any) -> bool:
     """Return whether a cell of which nothing was declared can be passed on at all."""
+    if type(cell) is str:  # nearly all: a prompt
+        return _is_text(cell)
     waiting = [cell]
     while waiting:  # no recursion: callers choose how deep it goes
         cell = waiting.pop()

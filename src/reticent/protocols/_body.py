@@ -38,7 +38,7 @@ def question_body(request: WireRequest, *, media_types: Collection[str] = (JSON,
         raise BadQuestion(f"The body cannot be read: {error}.", way_out="Correct it.") from None
 
 
-def question_object(request: WireRequest, *, needs: Collection[str]) -> dict[str, Any]:
+def question_object(request: WireRequest, needs: Collection[str]) -> dict[str, Any]:
     """Return the body of a question, an object with one of `needs` among its keys.
 
     Raises: BadQuestion.

@@ -217,7 +217,7 @@ SAMPLING: Mapping[str, Check] = {
 def text_question(
     fields: dict[str, Any],
     prompts: Sequence[dict[str, Any]],
-    interface: Interface,
+    most_tokens: int,
     prefix: str,
     alternatives: int | None,
     functions: frozenset[str] = frozenset(),
@@ -225,9 +225,9 @@ def text_question(
     """Return the question of a request for texts, one row a prompt.
 
     Args:
-        fields: as `checked` returned them, without the prompts.
+        fields: as `checked` returned them; what is in all rows.
         prompts: the part of each row that is its own.
-        interface: the endpoint's.
+        most_tokens: the endpoint's.
         prefix: how ids begin.
         alternatives: as in `Asked`.
         functions: likewise.
@@ -237,12 +237,12 @@ def text_question(
     n = fields.get("n", 1)
     if n == 1:
         fields.pop("n", None)
-    most_tokens = most_tokens_of(interface)
-    name = "max_completion_tokens" if "max_completion_tokens" in fields else "max_tokens"
-    if most_tokens and fields.setdefault(name, most_tokens) > most_tokens:
-        raise BadQuestion(f"{name} is more than {most_tokens}.", way_out="Ask for less.")
+    if most_tokens:
+        name = "max_completion_tokens" if "max_completion_tokens" in fields else "max_tokens"
+        if fields.setdefault(name, most_tokens) > most_tokens:
+            raise BadQuestion(f"{name} is more than {most_tokens}.", way_out="Ask for less.")
     written = [row_of(fields | prompt) for prompt in prompts]
-    rows = [row.decode() for row in written]
+    rows = list(map(bytes.decode, written))
     cost = n * len(rows)
     known = Asked(
         _id_of(prefix, written),
@@ -302,7 +302,8 @@ def read_usage(found: Any) -> Usage | None:
     """Return token counts; None for what is none."""
     if type(found) is not dict:
         return None
-    prompt, written = found.get("prompt_tokens"), found.get("completion_tokens", 0)
+    prompt = found.get("prompt_tokens")
+    written = found.get("completion_tokens", 0)
     if type(prompt) is not int or type(written) is not int or prompt < 0 or written < 0:
         return None
     return Usage(prompt, written)

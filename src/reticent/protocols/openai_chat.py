@@ -3,7 +3,7 @@
 Source: https://platform.openai.com/docs/api-reference/chat.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, final
 
@@ -49,6 +49,8 @@ from reticent.protocols.base import (
     WireResponse,
 )
 
+_NEEDS = ("messages",)
+_AS_IT_IS: Sequence[dict[str, Any]] = ({},)  # one prompt, which is among the fields
 _SETTINGS = ("most_choices", "most_tokens", "most_alternatives", "images", "tools")
 _ASKING = ("user", "system", "developer")  # they call nothing
 _ROLES = (*_ASKING, "assistant")
@@ -80,7 +82,7 @@ class OpenAIChat:
     tasks: ClassVar[tuple[str, ...]] = ("text",)
 
     def __init__(self) -> None:
-        self._known: tuple[Interface, str, dict[str, Check]] | None = None
+        self._known: tuple[Interface, str, dict[str, Check], int] | None = None
 
     def path(self, interface: Interface) -> str:
         """Return the path; raises BadInput for settings that cannot be used."""
@@ -89,16 +91,18 @@ class OpenAIChat:
         _checks(interface)
         return interface.path or "/v1/chat/completions"
 
-    def _of(self, interface: Interface) -> tuple[str, dict[str, Check]]:
-        """Return path and checks of an endpoint, worked out once."""
-        if self._known is None or self._known[0] is not interface:
-            self._known = (interface, self.path(interface), _checks(interface))
-        return self._known[1:]
+    def _of(self, interface: Interface) -> tuple[Interface, str, dict[str, Check], int]:
+        """Return path, checks and most tokens of an endpoint, worked out once."""
+        known = self._known
+        if known is None or known[0] is not interface:
+            path, checks = self.path(interface), _checks(interface)
+            known = self._known = (interface, path, checks, most_tokens_of(interface))
+        return known
 
     def read_question(self, request: WireRequest, interface: Interface) -> Question:
         """Return the messages and what else decides the answer, as one row; raises BadQuestion."""
-        checks = self._of(interface)[1]
-        fields = checked(question_object(request, needs=("messages",)), checks, interface)
+        _, _, checks, most_tokens = self._of(interface)
+        fields = checked(question_object(request, _NEEDS), checks, interface)
         if "messages" not in fields:
             raise BadQuestion("messages is null.", way_out="Send one message or more.")
         if "max_tokens" in fields and "max_completion_tokens" in fields:
@@ -108,9 +112,8 @@ class OpenAIChat:
             if fields.pop("top_logprobs", 0):
                 raise BadQuestion("top_logprobs comes without logprobs.", way_out="Send both.")
         fit_together(fields)
-        prompts = [{"messages": fields.pop("messages")}]
         return text_question(
-            fields, prompts, interface, _PREFIX, _alternatives(fields), names_of(fields)
+            fields, _AS_IT_IS, most_tokens, _PREFIX, _alternatives(fields), names_of(fields)
         )
 
     def write_question(self, question: Question, interface: Interface) -> WireRequest:
@@ -118,7 +121,7 @@ class OpenAIChat:
         if len(question.rows) != 1:
             raise BadQuestion("A chat is one row.", way_out="Ask row by row.")
         body = request_of(question, interface.model)
-        return WireRequest("POST", self._of(interface)[0], body, JSON, NO_HEADERS)
+        return WireRequest("POST", self._of(interface)[1], body, JSON, NO_HEADERS)
 
     def read_reply(
         self, response: WireResponse, question: Question, interface: Interface

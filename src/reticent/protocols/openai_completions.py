@@ -72,7 +72,8 @@ class OpenAICompletions:
         if "prompt" not in fields:
             raise BadQuestion("prompt is null.", way_out="Send a text.")
         prompts = [{"prompt": prompt} for prompt in fields.pop("prompt")]
-        return text_question(fields, prompts, interface, _PREFIX, _alternatives(fields))
+        most_tokens = most_tokens_of(interface)
+        return text_question(fields, prompts, most_tokens, _PREFIX, _alternatives(fields))
 
     def write_question(self, question: Question, interface: Interface) -> WireRequest:
         """Return the request; raises BadQuestion for rows that are none, or do not go together."""

@@ -51,10 +51,13 @@ class KeyRing:
 
     def identify(self, text: str, now_s: float) -> Caller | None:
         """Return whom a key stands for; None if it stands for nobody, or not any more."""
-        if len(text) != LENGTH or not text.isascii() or now_s > self._good_until_s:
+        if now_s > self._good_until_s:
             return None
-        seen = self._seen.get(text)
-        hashed = self._mac.digest(text.encode("ascii")) if seen is None else seen
+        hashed = seen = self._seen.get(text)
+        if hashed is None:
+            if len(text) != LENGTH or not text.isascii():
+                return None
+            hashed = self._mac.digest(text.encode("ascii"))
         found = self._callers.get(hashed)
         if found is None or now_s >= found[0]:
             return None

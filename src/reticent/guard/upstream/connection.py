@@ -84,10 +84,11 @@ class Connection(asyncio.Protocol):
         self._whole = whole
         self.carrying = True
         wait = self._until(deadline_s)
-        if self._transport is None or self.lost:
+        transport = self._transport
+        if transport is None or self.lost:
             self._fail(self._gone())
         else:
-            self._transport.write(request)
+            transport.write(request)
         return wait
 
     def more(self, deadline_s: float) -> Wait:
@@ -176,13 +177,14 @@ class Connection(asyncio.Protocol):
         return UpstreamDown("the model server closed the connection within a reply.")
 
     def _until(self, deadline_s: float) -> Wait:
-        self._wait.begin()
+        wait = self._wait
+        wait.begin()
         self._deadline_s = deadline_s
         # One timer for many requests, which finds out late that it was not needed: deadlines
         # mostly grow, and making and cancelling one for each costs more than all else here.
         if self._timer is None or deadline_s < self._timer_s:
             self._set_timer(deadline_s)
-        return self._wait
+        return wait
 
     def _set_timer(self, deadline_s: float) -> None:
         if self._timer is not None:

@@ -120,13 +120,15 @@ class ReplyReader:
             return
         self.begun = True
         known = self._known
-        body = None if known is None else known.body_in(data)
-        if known is not None and body is not None and len(body) <= self._max_reply_bytes:
-            self.status, self.media_type = known.status, known.media_type
-            self.headers = known.headers
-            self._body.append(body)
-            self.headed = self.complete = self.reusable = True
-            return
+        if known is not None:
+            body = known.body_in(data)
+            if body is not None and len(body) <= self._max_reply_bytes:
+                self.status = known.status
+                self.media_type = known.media_type
+                self.headers = known.headers
+                self._body.append(body)
+                self.headed = self.complete = self.reusable = True
+                return
         self._start_reading()
         self._read(data)
         if self.complete and self.reusable:
