@@ -58,3 +58,11 @@ def test_a_policy_that_was_replaced_is_gone():
     shown = metrics.exposition().decode()
     assert "d2" in shown
     assert "d1" not in shown
+
+
+def test_models_of_one_name_and_policy_are_one_series():
+    metrics = Metrics()
+    metrics.in_force([("m", "rounded", "d1"), ("m", "rounded", "d1"), ("m", "label", "d2")])
+    lines = metrics.exposition().decode().splitlines()
+    shown = [line for line in lines if line.startswith("reticent_policy_in_force{")]
+    assert len(shown) == len(set(shown)) == 2

@@ -72,8 +72,11 @@ class Metrics(Collector):
         found.buckets[bisect_left(SECONDS, seconds)] += 1
 
     def in_force(self, policies: list[tuple[str, str, str]]) -> None:
-        """Publish (model, name of the policy, digest) of every endpoint."""
-        self._policies = list(policies)
+        """Publish (model, name of the policy, digest) of every endpoint.
+
+        Models of several tenants may have one name; Prometheus takes a series once only.
+        """
+        self._policies = list(dict.fromkeys(policies))
 
     def suspected(self, model: str, detector: str) -> None:
         """Count a suspicion."""
