@@ -269,6 +269,30 @@ def test_a_new_configuration_is_taken_without_a_restart(cancer, upstream, tmp_pa
         )
 
 
+def test_a_new_configuration_keeps_the_ways_that_it_leaves_as_they_are(cancer, upstream, tmp_path):
+    _, x = cancer
+    file = written(tmp_path, upstream)
+    key = key_for(file)
+    with guarding(file, SECRET) as (parts, callers, _admin):
+
+        def read_again(text):
+            file.path.write_text(text)
+            again = parts.reload(load_guard(file.path))
+            asyncio.run_coroutine_threadsafe(again, parts.loop).result(10)
+            assert ask(callers, x[:1], key).status == 200
+
+        text, first = file.path.read_text(), dict(parts.upstreams)
+        for i in range(20):
+            digits = "label-only" if i % 2 else "two-digits"
+            read_again(text.replace('protocol = "open', f'policy = "{digits}"\nprotocol = "open'))
+        assert parts.upstreams == first
+        assert not parts.retired  # each would stay for as long as a request under it may take
+        read_again(text.replace('protocol = "open', 'timeout_s = 7.0\nprotocol = "open'))
+        assert parts.upstreams.keys() == first.keys()
+        assert not set(parts.upstreams.values()) & set(first.values())
+        assert list(parts.retired.values()) == [first]
+
+
 def test_a_revoked_key_opens_nothing_within_seconds(cancer, upstream, tmp_path):
     _, x = cancer
     file = written(tmp_path, upstream)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -75,7 +75,9 @@ class Parts:
         in_process: the application around which the guard was put, if it was.
         started_s: since 1970.
         loop: where all of it runs.
-        retired: ways to model servers of earlier configurations, until they are closed.
+        retired: ways to model servers that a later configuration has changed or left out, until
+            they are closed.
+        reloading: held by whoever puts another configuration in force.
         ending: set as soon as the guard is to stop, so that what would go on for ever ends.
     """
 
@@ -93,6 +95,7 @@ class Parts:
     stack: AsyncExitStack
     retired: dict[asyncio.Task[None], dict[tuple[str, str], Upstream]] = field(default_factory=dict)
     ending: asyncio.Event = field(default_factory=asyncio.Event)
+    reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def close(self) -> None:
         """Write what is waiting, sign the journal, and let go of everything."""
@@ -105,6 +108,9 @@ class Parts:
     async def reload(self, file: GuardFile) -> None:
         """Put another configuration in force; requests under way end under the old one.
 
+        A way to a model server about which nothing has changed stays: with its connections, what
+        its circuit breaker has seen, and the addresses that it is pinned to.
+
         Raises: BadInput for a change that needs a new start; BadPolicy; JournalDown if the change
             cannot be journalled. Nothing is changed then.
         """
@@ -114,14 +120,22 @@ class Parts:
                     f"guard.{name} has changed, which needs a new start.",
                     way_out="Put it back, or stop the guard and start it again.",
                 )
-        upstreams = upstreams_of(file, self.in_process, self.pipeline.clock)
+        async with self.reloading:
+            await self._put_in_force(file)
+
+    async def _put_in_force(self, file: GuardFile) -> None:
+        before, same = self.file, _ways(self.file).items() & _ways(file).items()
+        kept = {place: self.upstreams[place] for place, _ in same}
+        upstreams = kept | upstreams_of(file, self.in_process, self.pipeline.clock, besides=kept)
         gates = gates_of(file, self.secret, upstreams)
         changed = _configured("policy", gates, self.pipeline.wall())
         await self.journal.append(changed, durable=True)  # the last step that may fail
-        old, self.upstreams = self.upstreams, upstreams
-        before, self.file = self.file, file
+        old = {place: way for place, way in self.upstreams.items() if place not in kept}
+        self.upstreams, self.file = upstreams, file
         self.pipeline.gates = gates
         publish(self)
+        if not old:
+            return
         # Not on the stack: it would keep every configuration that was ever in force.
         closing = asyncio.create_task(_close_later(old, _longest_request_s(before)))
         self.retired[closing] = old
@@ -281,10 +295,23 @@ def _configured(kind: str, gates: Gates, time_s: float) -> Entry:
     return Entry(time_s=time_s, kind=kind, detail={"policies": policies})
 
 
+def _ways(file: GuardFile) -> dict[tuple[str, str], tuple[object, ...]]:
+    """Return (tenant, model) -> all that `upstreams_of` looks at."""
+    most_bytes = file.guard.max_reply_bytes
+    return {
+        (e.tenant, e.model): (e.upstream, e.connections, e.timeout_s, most_bytes)
+        for e in file.guard.endpoint
+    }
+
+
 def upstreams_of(
-    file: GuardFile, in_process: AsgiUpstream | None, clock: Callable[[], float]
+    file: GuardFile,
+    in_process: AsgiUpstream | None,
+    clock: Callable[[], float],
+    *,
+    besides: Collection[tuple[str, str]] = (),
 ) -> dict[tuple[str, str], Upstream]:
-    """Return (tenant, model) -> the way to its server; connects to none.
+    """Return (tenant, model) -> the way to its server, besides some; connects to none.
 
     Raises: BadInput, Unsendable.
     """
@@ -293,6 +320,7 @@ def upstreams_of(
             _upstream(file, e, in_process), Breaker(BreakerSettings()), clock
         )
         for e in file.guard.endpoint
+        if (e.tenant, e.model) not in besides
     }
 
 
