@@ -548,6 +548,8 @@ upstream = "http://127.0.0.1:9"
             "guard.admin",
             "cannot share a port",
         ),
+        ("http://127.0.0.1:9", "http://me:pa@ss@h", "guard.endpoint[1].upstream", "//***@h'"),
+        ("[[", 'store = "mysql://me:pa@ss@h/0"\n[[', "guard.store", "'mysql://***@h/0'"),
         (":8081", ":8082", None, ""),
         ("127.0.0.1:8081", "127.0.0.2:8080", None, ""),
         (

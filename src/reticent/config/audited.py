@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -118,7 +119,7 @@ class Audited(Placed):
 
     A modality is a subclass with its own tables beside these, and says in `required` how each
     required key is supplied, in `folders` which keys may name a folder, in `faults_in` what must
-    fit together and in `files` what it names on disk.
+    fit together and in `may_name` what it names on disk.
     """
 
     policy: Annotated[tuple[PolicyTable, ...], Field(strict=False, min_length=1)] = Field(
@@ -131,14 +132,19 @@ class Audited(Placed):
     unmeasured: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
+    @abstractmethod
     def faults_in(cls, doc: Mapping[str, Any]) -> list[Fault]:
         """Return every fault that no single value shows."""
-        raise NotImplementedError
+
+    @property
+    @abstractmethod
+    def may_name(self) -> dict[Key, str | None]:
+        """Return key -> file or folder that it names, None where it names none."""
 
     @property
     def files(self) -> dict[Key, str]:
         """Return key -> file or folder that it names, relative to the configuration."""
-        raise NotImplementedError
+        return {key: source for key, source in self.may_name.items() if source is not None}
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

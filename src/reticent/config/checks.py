@@ -352,8 +352,7 @@ def faults_of_audit(doc: Mapping[str, Any]) -> Iterator[Fault]:
                 f"audit.exclude holds {shown(name)}, which audit.attacks asks for.",
                 "Remove it from one of the two.",
             )
-    policies = [t.get("name") for t in _list(doc, "policy") if isinstance(t, Mapping)] or ["open"]
-    names = [name for name in policies if isinstance(name, str)]
+    names = _policies_named(doc)
     for i, cell in enumerate(_list(audit, "declared")):
         policy = cell.get("policy") if isinstance(cell, Mapping) else None
         if isinstance(policy, str) and policy != "all" and policy not in names:
@@ -366,8 +365,7 @@ def faults_of_audit(doc: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _guard(doc: Mapping[str, Any]) -> Iterator[Fault]:
     guard = _table(doc, "guard")
-    policies = [t.get("name") for t in _list(doc, "policy") if isinstance(t, Mapping)] or ["open"]
-    names = [name for name in policies if isinstance(name, str)]
+    names = _policies_named(doc)
     taken: list[tuple[object, object]] = []
     yield from _one_port(guard)
     for i, endpoint in enumerate(_list(guard, "endpoint")):
@@ -436,6 +434,11 @@ def _ranges(key: tuple[str | int, ...], inputs: Sequence[Any]) -> Iterator[Fault
                 "Name each column once.",
             )
         earlier.append(column.get("name"))
+
+
+def _policies_named(doc: Mapping[str, Any]) -> list[str]:
+    policies = [t.get("name") for t in _list(doc, "policy") if isinstance(t, Mapping)] or ["open"]
+    return [name for name in policies if isinstance(name, str)]
 
 
 def _table(doc: Mapping[str, Any], name: str) -> Mapping[str, Any]:

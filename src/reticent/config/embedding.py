@@ -11,16 +11,20 @@ from reticent.config.audited import Audited, AuditTable, Table
 from reticent.config.checks import faults_of_audit, faults_of_policies
 from reticent.config.faults import Fault, shown
 from reticent.config.lines import Key
+from reticent.config.reach_faults import faults_of_url, faults_of_ways
 from reticent.config.values import (
     Call,
     Columns,
     EndpointUrl,
+    EnvName,
+    FileName,
     Named,
     Owner,
+    Patience,
     Proportion,
+    Timeout,
 )
 
-FileName = Annotated[str, Field(min_length=1, max_length=4096)]
 WAYS = ("path", "call", "url")
 
 
@@ -71,7 +75,7 @@ class EmbeddingModel(Table):
     dimensions: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         default=0, description="With url: length of the vectors asked for; 0 for the model's own."
     )
-    key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
+    key_env: EnvName | None = Field(
         default=None,
         examples=["ENDPOINT_KEY"],
         description="With url: environment variable that holds the key (bearer token).",
@@ -79,10 +83,8 @@ class EmbeddingModel(Table):
     batch_texts: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=64, description="With url: texts in one request."
     )
-    timeout_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = Field(
-        default=60.0, description="With url: longest wait for an answer."
-    )
-    wait_s: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] = Field(
+    timeout_s: Timeout = Field(default=60.0, description="With url: longest wait for an answer.")
+    wait_s: Patience = Field(
         default=600.0,
         description="With url: longest wait, for each question, that its rate limits (429) and "
         "errors (5xx) are given.",
@@ -184,8 +186,8 @@ class EmbeddingConfig(Audited):
         return [*_model(doc), *_data(doc), *faults_of_policies(doc), *faults_of_audit(doc)]
 
     @property
-    def files(self) -> dict[Key, str]:
-        """Return key -> file or folder that it names."""
+    def may_name(self) -> dict[Key, str | None]:
+        """Return key -> file or folder that it names, None where it names none."""
         data, model, adversary = self.data, self.model, self.adversary
         named: dict[Key, str | None] = {
             ("model", "path"): model.path,
@@ -196,21 +198,16 @@ class EmbeddingConfig(Audited):
         }
         for slot, values in data.slots.items():
             named["data", "slots", slot] = values if isinstance(values, str) else None
-        return {key: source for key, source in named.items() if source is not None}
+        return named
 
 
 def _model(doc: Mapping[str, Any]) -> Iterator[Fault]:
     model = doc.get("model")
     if not isinstance(model, Mapping):
         return
-    given = [way for way in WAYS if model.get(way) is not None]
-    if len(given) != 1:
-        yield Fault(
-            ("model", given[1]) if given else ("model",),
-            f"model has {' and '.join(given) or 'none of path, call and url'}; exactly one of "
-            "them says how it is reached.",
-            'Write for example path = "all-MiniLM-L6-v2".',
-        )
+    yield from faults_of_ways(
+        model, WAYS, none="none of path, call and url", path="all-MiniLM-L6-v2"
+    )
     path = model.get("path")
     static = isinstance(path, str) and PurePath(path).suffix.lower() == ".safetensors"
     if static and model.get("tokenizer") is None:
@@ -219,12 +216,7 @@ def _model(doc: Mapping[str, Any]) -> Iterator[Fault]:
             f"model.path is {shown(path)}, a table of static vectors, and no tokenizer is named.",
             'Set model.tokenizer = "tokenizer.json".',
         )
-    if model.get("url") is not None and model.get("served_as") is None:
-        yield Fault(
-            ("model", "url"),
-            "model.url is given without model.served_as, the model's name there.",
-            'Write for example served_as = "text-embedding-3-small".',
-        )
+    yield from faults_of_url(model, served_as="text-embedding-3-small")
 
 
 def _data(doc: Mapping[str, Any]) -> Iterator[Fault]:

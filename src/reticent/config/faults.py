@@ -1,5 +1,6 @@
 """One thing that is wrong with a configuration."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -7,6 +8,7 @@ from difflib import get_close_matches
 from reticent.config.lines import Key
 
 LONGEST_VALUE = 80
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+(?=@)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,9 @@ def written(key: Key) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as a message shows it: on one line and not for ever."""
+    """Return a value as a message shows it: on one line, cut short, without passwords in URLs."""
     try:
-        text = repr(value)
+        text = _CREDENTIALS.sub("***", repr(value))
     except (ValueError, RecursionError):  # an integer of thousands of digits, a bottomless list
         text = f"a {type(value).__name__} too big to print"
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."

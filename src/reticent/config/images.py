@@ -11,7 +11,7 @@ from reticent.config.checks import faults_of_audit, faults_of_policies
 from reticent.config.faults import Fault
 from reticent.config.image_faults import KINDS, image_faults
 from reticent.config.lines import Key
-from reticent.config.values import Call, Named, Owner, Proportion, Scalar, different
+from reticent.config.values import Call, FileName, Named, Owner, Proportion, Scalar, different
 from reticent.core import Channel
 
 _CHANNELS = {
@@ -44,7 +44,7 @@ class ImageModel(Table):
     owner: Owner = Field(
         description="Who answers for this model: a named person or team. Required."
     )
-    path: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
+    path: FileName = Field(
         examples=["model.skops"],
         description="Model file, relative to this file: .skops (or a pickle, with consent), .onnx, "
         "or the weights of a torch module (.pt, .safetensors). Required.",
@@ -125,17 +125,17 @@ class ImageModel(Table):
 class ImageData(Table):
     """The photos: what the model was trained on, and what not. Folders, or .npz files."""
 
-    training: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
+    training: FileName = Field(
         examples=["photos/training"],
         description="Photos that the model was trained on: a folder with one folder for each "
         "class, or an .npz file with x and y, relative to this one. No attack sees them. Required.",
     )
-    held_out: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
+    held_out: FileName = Field(
         examples=["photos/held_out"],
         description="Photos of the same people that it was not trained on; the judges learn from "
         "them. Likewise. Required.",
     )
-    public: Annotated[str, Field(min_length=1, max_length=4096)] | None = Field(
+    public: FileName | None = Field(
         default=None,
         examples=["photos/public"],
         description="Pictures of other people, which the adversary owns. Likewise. Without them, "
@@ -277,13 +277,12 @@ class ImageConfig(Audited):
         return [*image_faults(doc), *faults_of_policies(doc), *faults_of_audit(doc)]
 
     @property
-    def files(self) -> dict[Key, str]:
-        """Return key -> file or folder that it names."""
+    def may_name(self) -> dict[Key, str | None]:
+        """Return key -> file or folder that it names, None where it names none."""
         data = self.data
-        named: dict[Key, str | None] = {
+        return {
             ("model", "path"): self.model.path,
             ("data", "training"): data.training,
             ("data", "held_out"): data.held_out,
             ("data", "public"): data.public,
         }
-        return {key: source for key, source in named.items() if source is not None}

@@ -9,13 +9,17 @@ from reticent.config.audited import Audited, AuditTable, Table
 from reticent.config.checks import faults_of_audit, faults_of_policies
 from reticent.config.faults import Fault
 from reticent.config.lines import Key
+from reticent.config.reach_faults import faults_of_url, faults_of_ways
 from reticent.config.values import (
     EndpointUrl,
+    EnvName,
+    FileName,
     Named,
     Owner,
+    Patience,
+    Timeout,
 )
 
-FileName = Annotated[str, Field(min_length=1, max_length=4096)]
 WAYS = ("path", "url")
 
 
@@ -67,7 +71,7 @@ class LanguageTarget(Table):
         description="With url: the host, exactly as in the URL, if it is not this machine. It "
         "says that you may test it.",
     )
-    key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
+    key_env: EnvName | None = Field(
         default=None,
         examples=["ENDPOINT_KEY"],
         description="With url: environment variable that holds the key (bearer token).",
@@ -78,10 +82,8 @@ class LanguageTarget(Table):
     alternatives: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=5, description="With url: tokens whose log-probabilities are asked for."
     )
-    timeout_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = Field(
-        default=60.0, description="With url: longest wait for an answer."
-    )
-    wait_s: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] = Field(
+    timeout_s: Timeout = Field(default=60.0, description="With url: longest wait for an answer.")
+    wait_s: Patience = Field(
         default=600.0,
         description="With url: longest wait, for each question, that its rate limits (429) and "
         "errors (5xx) are given.",
@@ -192,9 +194,9 @@ class LanguageConfig(Audited):
         return [*_model(doc), *faults_of_policies(doc), *faults_of_audit(doc)]
 
     @property
-    def files(self) -> dict[Key, str]:
-        """Return key -> file or folder that it names."""
-        named: dict[Key, str | None] = {
+    def may_name(self) -> dict[Key, str | None]:
+        """Return key -> file or folder that it names, None where it names none."""
+        return {
             ("model", "path"): self.model.path,
             ("model", "tokenizer"): self.model.tokenizer,
             ("data", "training"): self.data.training,
@@ -203,24 +205,11 @@ class LanguageConfig(Audited):
             ("data", "canaries"): self.data.canaries,
             ("adversary", "reference"): self.adversary.reference,
         }
-        return {key: source for key, source in named.items() if source is not None}
 
 
 def _model(doc: Mapping[str, Any]) -> Iterator[Fault]:
     model = doc.get("model")
     if not isinstance(model, Mapping):
         return
-    given = [way for way in WAYS if model.get(way) is not None]
-    if len(given) != 1:
-        yield Fault(
-            ("model", given[1]) if given else ("model",),
-            f"model has {' and '.join(given) or 'neither path nor url'}; exactly one of them says "
-            "how it is reached.",
-            'Write for example path = "SmolLM2-135M".',
-        )
-    if model.get("url") is not None and model.get("served_as") is None:
-        yield Fault(
-            ("model", "url"),
-            "model.url is given without model.served_as, the model's name there.",
-            'Write for example served_as = "writer".',
-        )
+    yield from faults_of_ways(model, WAYS, none="neither path nor url", path="SmolLM2-135M")
+    yield from faults_of_url(model, served_as="writer")

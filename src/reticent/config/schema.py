@@ -24,13 +24,16 @@ from reticent.config.values import (
     Call,
     Columns,
     EndpointUrl,
+    EnvName,
     Named,
     Owner,
+    Patience,
     Prior,
     Proportion,
     Reference,
     Scalar,
     Source,
+    Timeout,
     different,
 )
 from reticent.core import Channel, Seen
@@ -81,7 +84,7 @@ class Model(Table):
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = Field(
         default="", description="With url: its version there, where the protocol has one."
     )
-    key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
+    key_env: EnvName | None = Field(
         default=None,
         examples=["ENDPOINT_KEY"],
         description="With url: environment variable that holds the key (bearer token).",
@@ -104,10 +107,8 @@ class Model(Table):
     batch_rows: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=100, description="With url: rows in one request."
     )
-    timeout_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = Field(
-        default=30.0, description="With url: longest wait for it."
-    )
-    wait_s: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] = Field(
+    timeout_s: Timeout = Field(default=30.0, description="With url: longest wait for it.")
+    wait_s: Patience = Field(
         default=120.0,
         description="With url: longest wait, for each question, that its rate limits (429 with "
         "Retry-After) are given.",
@@ -364,12 +365,13 @@ class Config(Audited):
         return faults_between(doc)
 
     @property
-    def files(self) -> dict[Key, str]:
-        """Return key -> file that it names; queries are left out."""
-        named: dict[Key, str | None] = {("model", "path"): self.model.path}
+    def may_name(self) -> dict[Key, str | None]:
+        """Return key -> file that it names, None where it names none: a query, or nothing."""
+        found: dict[Key, str | None] = {("model", "path"): self.model.path}
         for name in ("members", "non_members", "source", "auxiliary"):
-            named["data", name] = getattr(self.data, name)
-        return {key: name for key, name in named.items() if name is not None and not is_sql(name)}
+            source = getattr(self.data, name)
+            found["data", name] = None if source is None or is_sql(source) else source
+        return found
 
     @property
     def seen(self) -> tuple[Seen, ...]:

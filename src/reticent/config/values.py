@@ -105,6 +105,10 @@ Scalar = Annotated[
     WithJsonSchema({"type": ["string", "number", "boolean"]}),
 ]
 Source = Annotated[str, Field(min_length=1, max_length=100_000)]
+FileName = Annotated[str, Field(min_length=1, max_length=4096)]
+EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Timeout = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+Patience = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Proportion = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Columns = Annotated[tuple[Named, ...], Field(strict=False), AfterValidator(different)]
