@@ -304,6 +304,13 @@ def test_memory_for_tokens_is_bounded() -> None:
     assert verifier.identify(signed(ed(), "EdDSA", n=-1), NOW_S) is not first
 
 
+def test_what_many_tokens_grant_is_kept_once() -> None:
+    texts = (signed(rsa(), "RS256", n=n, models=["credit", "churn"]) for n in range(5))
+    granted = [caller.models for caller in map(identify, texts) if caller is not None]
+    assert granted == [{"credit", "churn"}] * 5
+    assert len({id(models) for models in granted}) == 1
+
+
 def test_tokens_that_expired_are_not_kept() -> None:
     verifier, _ = tokens(Given(public(ed())), Clock(NOW_S))
     for n in range(30):

@@ -14,6 +14,7 @@ import math
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, final
 
 from joserfc.jws import JWSRegistry
@@ -171,11 +172,22 @@ def _models(claim: Any) -> frozenset[str]:
     names = claim.split(" ") if isinstance(claim, str) else claim
     if not isinstance(names, list) or len(names) > MOST_MODELS:
         return frozenset()
-    return frozenset(
-        n
-        for n in names
-        if isinstance(n, str) and (n == EVERY_MODEL or n in CLASS_GRANTS or _SLUG.fullmatch(n))
+    return _granted(
+        tuple(
+            n
+            for n in names
+            if isinstance(n, str) and (n == EVERY_MODEL or n in CLASS_GRANTS or _SLUG.fullmatch(n))
+        )
     )
+
+
+@lru_cache(maxsize=256)
+def _granted(models: tuple[str, ...]) -> frozenset[str]:
+    """Return these models, once for all tokens that grant them: each token is kept while it lasts.
+
+    It would be the largest part of what is kept.
+    """
+    return frozenset(models)
 
 
 def _moment(claim: Any) -> float:
