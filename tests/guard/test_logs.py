@@ -15,6 +15,7 @@ from reticent.guard.logs import JsonLines, masked
         "Bearer abcdef0123456789",
         "a" * 32 + "0" * 32,
         "postgresql://guard:hunter2@db/reticent",
+        "valkey://guard:or@hunter2@db/0",
     ],
 )
 def test_what_looks_like_a_secret_is_masked_in_messages_and_fields(secret):

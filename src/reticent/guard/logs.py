@@ -13,7 +13,7 @@ _SECRETS = re.compile(
     r"|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.?[A-Za-z0-9_-]*"  # JSON web tokens
     r"|(?i:bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}"
     r"|\b[0-9a-fA-F]{64}\b"  # secrets in hexadecimal; digests of policies too, which is no loss
-    r"|(?<=://)[^/\s@]+(?=@)"  # user:password@ in addresses
+    r"|(?<=://)[^/\s]+(?=@)"  # user:password@ in addresses, the password with an @ of its own
 )
 
 
