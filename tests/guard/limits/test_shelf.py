@@ -62,3 +62,11 @@ def test_who_writes_hears_of_a_fault_and_the_next_write_works():
         assert await shelf.get(["a"]) == {"a": "good"}
 
     run(story)
+
+
+def test_only_its_owner_may_read_the_files(tmp_path):
+    async def story(shelf):
+        await shelf.put([("a", 9.0, "")])
+        return {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+
+    assert run(story, tmp_path / "shelf") == {0o600}

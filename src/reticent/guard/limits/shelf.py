@@ -1,6 +1,7 @@
 """A durable table of texts by key, written by one thread of its own."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,7 @@ class Shelf:
     def _open(self, path: Path | None) -> None:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's files beside it, too
         self._base = sqlite3.connect(
             ":memory:" if path is None else path, timeout=_LOCK_TIMEOUT_S, isolation_level=None
         )
