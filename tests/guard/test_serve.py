@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 import urllib3
@@ -19,7 +20,7 @@ from reticent.guard.journal.open import journal_store
 from reticent.guard.journal.timeline import entries
 from reticent.guard.journal.verify import verify
 from reticent.guard.secrets import read_secret
-from reticent.guard.serve import _listen, serve
+from reticent.guard.serve import _listen, _reload, serve
 
 CONFIG = """
 [[policy]]
@@ -84,6 +85,17 @@ def test_of_two_guards_at_one_port_the_second_says_so(tmp_path):
 
     with pytest.raises(BadInput, match=r"guard\.listen is 127.*already in use"):
         uvloop.run(second())
+
+
+def test_a_configuration_that_is_not_taken_is_said_with_the_way_out(tmp_path, caplog):
+    path = tmp_path / "reticent.toml"
+    path.write_text(CONFIG.format(port=0).replace("[[policy", "policy"))
+    running = SimpleNamespace(file=SimpleNamespace(path=path), reload=None)
+    asyncio.run(_reload(running))
+    (told,) = caplog.records
+    assert told.levelname == "ERROR"
+    assert f"{path}:2" in told.why
+    assert "Texts need quotes" in told.way_out
 
 
 def test_a_journal_that_is_away_at_the_start_is_said(tmp_path):

@@ -171,7 +171,8 @@ async def _reload(parts: Parts) -> None:
         await parts.reload(load_guard(parts.file.path))
         _log.info("the configuration was read again")
     except ReticentError as error:
-        _log.error("the configuration was not taken", extra={"why": error.what})
+        said = {"why": error.what, "way_out": error.way_out}
+        _log.error("the configuration was not taken", extra=said)
     except JournalDown:
         _log.error("the configuration was not taken", extra={"why": "The journal is down."})
 
