@@ -41,7 +41,8 @@ def test_debug_shows_the_traceback(
 
 
 @pytest.mark.parametrize(
-    ("number", "expected"), [(errno.ENOSPC, "--resume"), (errno.EACCES, "--out")]
+    ("number", "expected"),
+    [(errno.ENOSPC, "--resume"), (errno.EACCES, "--out"), (errno.EEXIST, "another place")],
 )
 def test_a_full_or_closed_disk_has_a_way_out(
     number: int, expected: str, capsys: pytest.CaptureFixture[str]

@@ -75,6 +75,7 @@ def _in_words(error: Exception) -> tuple[str, str]:
 
 _OS_WAYS_OUT = {
     errno.ENOENT: "Check the path; it is taken relative to the current directory.",
+    errno.EEXIST: "A file stands where a folder is needed: move it, or name another place.",
     errno.EACCES: "Choose a place that you may read and write, with --out for what is written.",
     errno.EISDIR: "Name a file, not a directory.",
     errno.ENOTDIR: "Name a directory, not a file.",
