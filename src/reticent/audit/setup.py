@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reticent.audit.configured import configured, secret_of
 from reticent.audit.experiment import (
     ANSWERING,
     Experiment,
@@ -90,7 +91,6 @@ def from_config(
         trainer=trainer_for(
             target, config.model.reference, task=_task(target), x=people["members"].x
         ),
-        owner=config.model.owner,
         kind=config.model.reached_by,
         model_digest=digest,
         members=people["members"],
@@ -106,31 +106,20 @@ def from_config(
         hidden_together=tuple(config.adversary.hidden_together),
         domains=domains,
         exposed=config.exposure.reachable(classify=bool(target.classes)),
-        policies=config.policies,
         guarded=config.model.guarded,
         seen=config.seen,
         reference_models=config.adversary.reference_models,
         shadow_models=config.adversary.shadow_models,
-        query_budget=config.adversary.query_budget,
         prior_membership=config.adversary.prior_membership,
-        ppv_declared=config.audit.ppv_declared,
-        attacks=tuple(config.audit.attacks),
-        exclude=tuple(config.audit.exclude),
-        declared=config.audit.family,
         known=config.adversary.known,
         knows_policy=config.adversary.knows_policy,
-        tolerance=config.audit.tolerance,
-        confidence=config.audit.confidence,
-        seed=config.audit.seed,
-        secret=secret or _seed_secret(config.audit.seed),
-        config_digest=config.digest,
-        config_path=None if config._path is None else str(config._path),
         train_rows=train_rows,
         warnings=(
             *(f"{f.what} {f.way_out}" for f in checked.findings),
             *twins,
             *_fewer(auxiliary, most),
         ),
+        **configured(config, secret=secret),
     )
 
 
@@ -238,7 +227,7 @@ def from_objects(
         exposed=exposed,
         policies=dict(policies) if policies else {"open": Policy()},
         seed=seed,
-        secret=secret or _seed_secret(seed),
+        secret=secret or secret_of(seed),
         train_rows=len(checked.members),
         warnings=(*(f"{f.what} {f.way_out}" for f in checked.findings), *twins),
         **settings,
@@ -309,7 +298,3 @@ def _object_digest(target: Target, x: Inputs) -> str:
         if part is not None:
             digest.update(np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()
-
-
-def _seed_secret(seed: int) -> bytes:
-    return hashlib.sha256(b"reticent-secret-%d" % seed).digest()

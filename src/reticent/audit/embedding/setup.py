@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reticent.audit.configured import configured
 from reticent.audit.embedding.experiment import EmbeddingExperiment
 from reticent.audit.store import key_of
 from reticent.config.embedding import EmbeddingConfig
@@ -32,7 +33,7 @@ def embedding_experiment(
 
     Raises: BadInput for anything that cannot be read or does not fit together.
     """
-    data, audit = config.data, config.audit
+    data = config.data
     texts, entities = _under_attack(config)
     own = [] if data.own is None else _texts(config.base / data.own, data.own_column)
     attacked = set(texts)
@@ -46,7 +47,6 @@ def embedding_experiment(
     target, kind, digest = _target(config, kept)
     return EmbeddingExperiment(
         target=target,
-        owner=config.model.owner,
         kind=kind,
         model_digest=digest,
         texts=tuple(texts),
@@ -58,19 +58,8 @@ def embedding_experiment(
         if config.adversary.public_model is None
         else transformers_embedder(config.base / config.adversary.public_model),
         copy=config.adversary.copy_of_model,
-        policies=config.policies,
-        query_budget=config.adversary.query_budget,
-        attacks=tuple(audit.attacks),
-        exclude=tuple(audit.exclude),
-        declared=audit.family,
-        tolerance=audit.tolerance,
-        confidence=audit.confidence,
-        ppv_declared=audit.ppv_declared,
-        seed=audit.seed,
-        secret=secret or hashlib.sha256(b"reticent-secret-%d" % audit.seed).digest(),
-        config_digest=config.digest,
-        config_path=None if config.path is None else str(config.path),
         warnings=tuple(warnings),
+        **configured(config, secret=secret),
     )
 
 

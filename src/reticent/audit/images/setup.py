@@ -1,11 +1,11 @@
 """Make the audit of a model of pictures from a configuration."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from reticent.audit.configured import configured
 from reticent.audit.images.beside import explain, medoids
 from reticent.audit.images.experiment import ImageExperiment, Photos, check_experiment
 from reticent.audit.images.judges import usual_panel
@@ -70,7 +70,6 @@ def image_experiment(
         ),
         enrolled=people if embeds else (),
         space=space,
-        owner=config.model.owner,
         kind=config.model.reached_by,
         model_digest=model_digest(config.base / config.model.path),
         training=known,
@@ -78,23 +77,12 @@ def image_experiment(
         public=None if public is None else Photos(x=public.x, who=_strangers(public.labels)),
         names=tuple(map(str, people)) if config.data.show_names else None,
         exposed=config.exposure.reachable,
-        policies=config.policies,
         judges=config.audit.judges or usual_panel(),
         wanted=wanted,
-        query_budget=config.adversary.query_budget,
-        attacks=tuple(config.audit.attacks),
-        exclude=tuple(config.audit.exclude),
-        declared=config.audit.family,
         twin_models=config.audit.twin_models,
         recipe=_recipe(config, target),
-        tolerance=config.audit.tolerance,
-        confidence=config.audit.confidence,
-        ppv_declared=config.audit.ppv_declared,
-        seed=seed,
-        secret=secret or hashlib.sha256(b"reticent-secret-%d" % seed).digest(),
-        config_digest=config.digest,
-        config_path=None if config.path is None else str(config.path),
         warnings=tuple(warnings),
+        **configured(config, secret=secret),
     )
     check_experiment(experiment)
     check_model(experiment)

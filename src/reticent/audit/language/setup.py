@@ -7,6 +7,7 @@ import numpy as np
 
 from reticent.attacks.language import TextKnowledge
 from reticent.attacks.language._public import PublicText
+from reticent.audit.configured import configured
 from reticent.audit.language.canary_list import read_canaries
 from reticent.audit.language.experiment import TextExperiment
 from reticent.audit.language.round_trip import check_round_trip
@@ -63,7 +64,6 @@ def text_experiment(
         public = PublicText([text for _, text in read_texts(config.base / data.public, column)])
     return TextExperiment(
         target=target,
-        owner=config.model.owner,
         kind=kind,
         model_digest=digest,
         training=training,
@@ -75,20 +75,9 @@ def text_experiment(
         canaries=None if data.canaries is None else read_canaries(config.base / data.canaries),
         draws=audit.draws,
         success=audit.success,
-        policies=config.policies,
-        query_budget=adversary.query_budget,
         token_budget=adversary.token_budget,
-        attacks=tuple(audit.attacks),
-        exclude=tuple(audit.exclude),
-        declared=audit.family,
-        tolerance=audit.tolerance,
-        confidence=audit.confidence,
-        ppv_declared=audit.ppv_declared,
-        seed=audit.seed,
-        secret=secret or hashlib.sha256(b"reticent-secret-%d" % audit.seed).digest(),
         warnings=warnings,
-        config_digest=config.digest,
-        config_path=None if config.path is None else str(config.path),
+        **configured(config, secret=secret),
     )
 
 
