@@ -61,7 +61,14 @@ from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier, XGBRegressor
 
 from reticent.core import BadInput, ReticentError, UntrustedFile
-from reticent.targets.files import load_model, model_digest, runs_code, save_model
+from reticent.targets.files import (
+    files_at,
+    files_digest,
+    load_model,
+    model_digest,
+    runs_code,
+    save_model,
+)
 from reticent.targets.sklearn import SklearnTarget
 
 CLASSIFIERS = [
@@ -342,3 +349,16 @@ def test_a_mangled_schema_is_refused_or_answers(forest, patients, tmp_path, data
 def test_pandas_is_not_needed_to_name_columns() -> None:
     table = pd.DataFrame({"a": [0.0, 1.0], "b": [1.0, 0.0]})
     assert SklearnTarget(GaussianNB().fit(table, [0, 1])).columns == ("a", "b")
+
+
+def test_a_model_in_several_files_is_named_by_all_of_them(tmp_path):
+    for name in ("b.json", "a.safetensors"):
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "aside").mkdir()
+    files = files_at(tmp_path)
+    assert [path.name for path in files] == ["a.safetensors", "b.json"]
+    assert files_at(files[0]) == [files[0]]
+    first = files_digest(files)
+    assert files_digest(files) == first != files_digest(files[:1])
+    files[0].rename(tmp_path / "aa.safetensors")
+    assert files_digest(files_at(tmp_path)) != first

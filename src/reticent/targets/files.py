@@ -2,7 +2,7 @@
 
 import hashlib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +39,24 @@ def model_digest(path: str | Path) -> str:
                 digest.update(block)
     except OSError as error:
         raise _unreadable(found, error) from error
+    return digest.hexdigest()
+
+
+def files_at(place: Path) -> list[Path]:
+    """Return the files of a model: those of its folder in order, or itself."""
+    return sorted(path for path in place.iterdir() if path.is_file()) if place.is_dir() else [place]
+
+
+def files_digest(files: Iterable[Path]) -> str:
+    """Return the SHA-256 of a model that lies in several files, their names included.
+
+    Raises: OSError if one cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            part = hashlib.file_digest(file, "sha256").digest()
+        digest.update(path.name.encode() + b"\0" + part)
     return digest.hexdigest()
 
 

@@ -1,6 +1,5 @@
 """Make the audit of vectors from a configuration."""
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,11 +7,13 @@ import numpy as np
 
 from reticent.audit.configured import configured
 from reticent.audit.embedding.experiment import EmbeddingExperiment
+from reticent.audit.plain_text import plain_text
 from reticent.audit.store import key_of
 from reticent.config.embedding import EmbeddingConfig
 from reticent.core import BadInput
 from reticent.targets.base import Target
 from reticent.targets.embedder import EmbedderTarget, open_static, transformers_embedder
+from reticent.targets.files import files_at, files_digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,15 +100,7 @@ def _texts(place: Path, column: str) -> list[str]:
 
 
 def _lines(place: Path) -> list[str]:
-    try:
-        text = place.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BadInput(f"{place}: it cannot be read ({error.strerror or error}).") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(
-            f"{place}: byte {error.start} is no UTF-8.", way_out="Save the file as UTF-8."
-        ) from error
-    lines = [line.rstrip("\r") for line in text.split("\n")]
+    lines = [line.rstrip("\r") for line in plain_text(place).split("\n")]
     for number, line in enumerate(lines, start=1):
         if len(line) > MOST_LINE:
             raise BadInput(
@@ -174,21 +167,11 @@ def _target(config: EmbeddingConfig, kept: Path | None) -> tuple[Target, str, st
     if place.suffix.lower() == ".safetensors":
         tokenizer = config.base / str(model.tokenizer)
         target = open_static(place, tokenizer, name=model.name or place.stem)
-        return target, "static vectors", _digest([place, tokenizer])
+        return target, "static vectors", files_digest([place, tokenizer])
     target = transformers_embedder(
         place,
         name=model.name or place.name,
         pooling=model.pooling,
         most_tokens=model.most_tokens,
     )
-    files = sorted(path for path in place.iterdir() if path.is_file())
-    return target, "transformers", _digest(files)
-
-
-def _digest(files: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            part = hashlib.file_digest(file, "sha256").digest()
-        digest.update(path.name.encode() + b"\0" + part)
-    return digest.hexdigest()
+    return target, "transformers", files_digest(files_at(place))

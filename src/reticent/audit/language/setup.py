@@ -1,6 +1,5 @@
 """Make the audit of a language model from a configuration."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,14 @@ from reticent.audit.configured import configured
 from reticent.audit.language.canary_list import read_canaries
 from reticent.audit.language.experiment import TextExperiment
 from reticent.audit.language.round_trip import check_round_trip
+from reticent.audit.plain_text import plain_text, unreadable
 from reticent.audit.store import key_of
 from reticent.config.language import LanguageConfig
 from reticent.core import BadInput
 from reticent.core.language import LanguageModel, Passage
 from reticent.ledger import QueryLedger
 from reticent.policy import Policy
+from reticent.targets.files import files_at, files_digest
 from reticent.text_access import TextAccess
 
 PLAIN = (".txt", ".md", ".text")
@@ -113,13 +114,9 @@ def _read(path: Path) -> str:
                 f"{path} has {path.stat().st_size} bytes; a document has at most {MOST_BYTES}.",
                 way_out="Cut it into several files.",
             )
-        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise BadInput(f"{path}: it cannot be read ({error.strerror or error}).") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(
-            f"{path}: byte {error.start} is no UTF-8.", way_out="Save the file as UTF-8."
-        ) from error
+        raise unreadable(path, error) from error
+    return plain_text(path)
 
 
 def _documents(target: LanguageModel, texts: list[tuple[str, str]]) -> list[Passage]:
@@ -168,14 +165,4 @@ def _target(config: LanguageConfig, kept: Path | None) -> tuple[LanguageModel, s
         place, tokeniser=tokenizer, name=model.name or "", dtype=model.dtype
     )
     kind = {".gguf": "gguf", ".bin": "llama2.c"}.get(place.suffix.lower(), "transformers")
-    return opened, kind, _digest(place)
-
-
-def _digest(place: Path) -> str:
-    digest = hashlib.sha256()
-    files = sorted(p for p in place.iterdir() if p.is_file()) if place.is_dir() else [place]
-    for path in files:
-        with path.open("rb") as file:
-            part = hashlib.file_digest(file, "sha256").digest()
-        digest.update(path.name.encode() + b"\0" + part)
-    return digest.hexdigest()
+    return opened, kind, files_digest(files_at(place))
