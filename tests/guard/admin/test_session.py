@@ -26,6 +26,14 @@ def test_after_ten_wrong_ones_in_a_minute_none_is_right():
     assert sessions.opens(operator_password(SECRET), 75.0)
 
 
+def test_a_clock_that_is_set_back_locks_nobody_out_for_longer_than_a_minute():
+    sessions = Sessions(SECRET)
+    for _ in range(MOST_TRIES):
+        sessions.opens("guess", 7200.0)
+    assert not sessions.opens(operator_password(SECRET), 7199.0)
+    assert sessions.opens(operator_password(SECRET), 3600.0)
+
+
 def test_a_cookie_holds_until_it_expires_and_only_where_it_was_signed():
     sessions = Sessions(SECRET)
     cookie = sessions.issue(100.0)
