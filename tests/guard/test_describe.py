@@ -87,3 +87,15 @@ def test_a_check_connects_to_nothing_and_leaves_nothing_behind(tmp_path):
     path.write_text(text + TOKENS + 'jwks = "https://no-such-host.invalid/keys"\n')
     assert "-> app" in described(load_guard(path))
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_models_of_one_name_are_told_apart_by_their_tenants(tmp_path):
+    path = tmp_path / "reticent.toml"
+    text = FILE.format(settings="{}", inputs=NUMBER)
+    path.write_text(text)
+    assert "\nm (sensitive), answered for by Tests" in described(load_guard(path))
+    second = text[text.index("[[guard.endpoint]]") :]
+    path.write_text(text + second.replace('model = "m"', 'model = "m"\ntenant = "b"'))
+    told = described(load_guard(path))
+    assert "\nm of tenant default (sensitive), answered for by Tests" in told
+    assert "\nm of tenant b (sensitive), answered for by Tests" in told

@@ -46,8 +46,10 @@ def _endpoint(file: GuardFile, endpoint: Endpoint) -> list[str]:
     channels = policy.exposes(CHANNELS[endpoint.task])
     somebody = Caller(tenant=endpoint.tenant, identity="x", token="x", models=frozenset())
     identity = ScopeMaker(endpoint, secret=b"described")(somebody, "127.0.0.1")[0]
+    several = len({other.tenant for other in file.guard.endpoint}) > 1
+    tenant = f" of tenant {endpoint.tenant}" if several else ""
     return [
-        f"{endpoint.model} ({endpoint.sensitivity}), answered for by {endpoint.owner}",
+        f"{endpoint.model}{tenant} ({endpoint.sensitivity}), answered for by {endpoint.owner}",
         f"  POST {path} ({endpoint.protocol}) -> {endpoint.upstream}",
         f"  policy {name}: {', '.join(d.kind for d in policy.defences) or 'none'}; "
         f"digest {policy.digest}",
