@@ -11,10 +11,10 @@ from zlib import crc32
 import numpy as np
 
 from reticent.access import Access
-from reticent.attacks import Attack
-from reticent.audit.cells import run_task
+from reticent.attacks import Attack, settings_of
+from reticent.audit.cells import Outcome, run_task
 from reticent.audit.experiment import Experiment
-from reticent.audit.pieces import Piece, find, keep, measured_of, piece_key
+from reticent.audit.pieces import Measured, Piece, find, keep, measured_of, piece_key
 from reticent.audit.plan import Task
 from reticent.audit.prepare import Prepared
 from reticent.audit.record import NotRun
@@ -34,6 +34,7 @@ from reticent.ledger import QueryLedger
 from reticent.policy import Policy
 
 BASELINE = "imputation"
+HARMS = ("low", "medium", "high", "severe")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -103,7 +104,7 @@ class Bench:
             return _not_run(task, "failed", error)
         except Exception as error:  # a plug-in's fault must not cost what was measured before
             return _not_run(task, "failed", f"{type(error).__name__}: {error}")
-        measured = measured_of(self.prepared, attack, outcome, cpu_s=time.process_time() - cpu)
+        measured = _measured(self.prepared, attack, outcome, cpu_s=time.process_time() - cpu)
         return Done(task=task, piece=Piece(measured=measured, arrays=outcome.graded.arrays))
 
     def imputation(self, task: Task) -> AttributeClaim | None:
@@ -222,6 +223,24 @@ def _in_processes(bench: Bench, groups: Sequence[list[Task]], jobs: int) -> Iter
         pool.shutdown(wait=False, cancel_futures=True)
     for task in left.values():
         yield bench.work(task)
+
+
+def _measured(prepared: Prepared, attack: Attack, outcome: Outcome, *, cpu_s: float) -> Measured:
+    experiment, task, graded = prepared.experiment, outcome.task, outcome.graded
+    if graded.individuals is not None:
+        graded = replace(graded, figures=(*graded.figures, graded.individuals.precision))
+    harm = {s.column: s.harm for s in experiment.sensitive}
+    return measured_of(
+        task,
+        graded,
+        tolerance=experiment.tolerance,
+        queries=outcome.queries,
+        settings=settings_of(attack),
+        notes=outcome.notes,
+        source=attack.source,
+        cpu_s=cpu_s,
+        harm=max((harm[c] for c in task.hidden if c in harm), key=HARMS.index, default=None),
+    )
 
 
 def _not_run(task: Task, kind: str, why: object) -> Done:

@@ -7,10 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from reticent.attacks import Attack, settings_of
-from reticent.audit.cells import Outcome
-from reticent.audit.grade.base import Reach
+from reticent.audit.grade.base import Graded, Individuals, Reach
 from reticent.audit.plan import Task
-from reticent.audit.prepare import Prepared
 from reticent.audit.record import Cell, Figure
 from reticent.audit.show import figure_of, figure_or_none
 from reticent.audit.store import Store, key_of
@@ -74,18 +72,40 @@ def piece_key(prepared_digest: str, attack: Attack, task: Task, policy_digest: s
     )
 
 
-def measured_of(prepared: Prepared, attack: Attack, outcome: Outcome, *, cpu_s: float) -> Measured:
-    """Return an outcome as plain data."""
-    experiment, task, graded = prepared.experiment, outcome.task, outcome.graded
-    harm = {s.column: s.harm for s in experiment.sensitive}
-    singled = graded.individuals
+def measured_of(
+    task: Task,
+    graded: Graded,
+    *,
+    tolerance: float,
+    queries: int,
+    settings: Mapping[str, Any],
+    notes: Mapping[str, Any],
+    source: str,
+    cpu_s: float,
+    seen: str | None = None,
+    harm: str | None = None,
+) -> Measured:
+    """Return an outcome as plain data; claims themselves are no part of it.
+
+    Args:
+        task: what was done.
+        graded: how well.
+        tolerance: the effect size that matters.
+        queries: what the target was asked.
+        settings: of the attack.
+        notes: what the attack chose or found on the way.
+        source: where the attack comes from.
+        cpu_s: processor time that it took.
+        seen: what the adversary had seen; default: as the task says.
+        harm: declared harm class of what was sought.
+    """
     return Measured(
         cell=Cell(
             id=task.id,
             attack=task.attack,
             family=task.family.value,
             access=task.level,
-            seen=task.seen.value,
+            seen=task.seen.value if seen is None else seen,
             policy=task.policy,
             attribute="+".join(task.hidden) or None,
             declared=task.declared,
@@ -94,38 +114,38 @@ def measured_of(prepared: Prepared, attack: Attack, outcome: Outcome, *, cpu_s: 
             baseline=figure_or_none(graded.baseline),
             training_leak=figure_or_none(graded.training_leak),
             population_inference=figure_or_none(graded.population_inference),
-            figures=[figure_of(f) for f in graded.figures]
-            + ([figure_of(singled.precision)] if singled else [])
-            + ([figure_of(graded.content)] if graded.content else []),
+            figures=[
+                figure_of(each)
+                for each in (*graded.figures, *([graded.content] if graded.content else []))
+            ],
             curves=list(graded.curves),
             p_value=graded.p_value,
-            tolerance=experiment.tolerance,
+            tolerance=tolerance,
             tier="E?",
             verdict="inconclusive",
             why="",
-            harm=max((harm[c] for c in task.hidden if c in harm), key=HARMS.index, default=None),
-            queries=outcome.queries,
-            settings=plain(settings_of(attack)),
-            notes=plain(dict(outcome.notes)),
-            source=attack.source,
+            harm=harm,
+            queries=queries,
+            settings=plain(settings),
+            notes=plain(notes),
+            source=source,
         ),
-        individuals=None
-        if singled is None
-        else SingledOut(
-            rows=singled.rows.tolist(),
-            precision=figure_of(singled.precision),
-            confirmed=singled.confirmed,
-            rule=singled.rule,
-            tpr=figure_or_none(singled.tpr),
-            fpr=figure_or_none(singled.fpr),
-        ),
+        individuals=None if graded.individuals is None else _singled_out(graded.individuals),
         content=figure_or_none(graded.content),
         reach=graded.reach,
         cpu_s=cpu_s,
     )
 
 
-HARMS = ("low", "medium", "high", "severe")
+def _singled_out(found: Individuals) -> SingledOut:
+    return SingledOut(
+        rows=found.rows.tolist(),
+        precision=figure_of(found.precision),
+        confirmed=found.confirmed,
+        rule=found.rule,
+        tpr=figure_or_none(found.tpr),
+        fpr=figure_or_none(found.fpr),
+    )
 
 
 def plain(value: Any) -> Any:

@@ -158,7 +158,6 @@ def grade_texts(
             )
     return Graded(
         primary=gained,
-        gain=gained,
         baseline=proportion(
             int(by_rival[best].sum()),
             len(read),

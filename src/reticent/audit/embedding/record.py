@@ -1,24 +1,12 @@
 """Put an audit of vectors into the same record as every other audit."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from reticent.attacks import Attack, settings_of
 from reticent.audit.assembly import Known
 from reticent.audit.embedding.experiment import EmbeddingExperiment
 from reticent.audit.embedding.utility import recall_at_k
-from reticent.audit.grade.base import Graded
-from reticent.audit.pieces import Measured, plain
-from reticent.audit.plan import Task
-from reticent.audit.record import (
-    Cell,
-    DataEntry,
-    ModelEntry,
-    PolicyEntry,
-)
-from reticent.audit.show import figure_of, figure_or_none
+from reticent.audit.record import DataEntry, ModelEntry, PolicyEntry
+from reticent.audit.show import figure_of
 from reticent.core import Channel, as_texts
 
 NEIGHBOURS = 10
@@ -90,43 +78,3 @@ def _policies(experiment: EmbeddingExperiment) -> list[PolicyEntry]:
             PolicyEntry(name=name, digest=policy.digest, defences=policy.to_list(), utility=figures)
         )
     return entries
-
-
-def measured_of(
-    experiment: EmbeddingExperiment,
-    attack: Attack,
-    task: Task,
-    graded: Graded,
-    *,
-    queries: int,
-    notes: Mapping[str, Any],
-    cpu_s: float,
-) -> Measured:
-    """Return an outcome as plain data; claimed texts are no part of it."""
-    extra = [*graded.figures, *([graded.content] if graded.content else [])]
-    return Measured(
-        cell=Cell(
-            id=task.id,
-            attack=task.attack,
-            family=task.family.value,
-            access=task.level,
-            seen="vectors",
-            policy=task.policy,
-            declared=task.declared,
-            primary=figure_of(graded.primary),
-            baseline=figure_or_none(graded.baseline),
-            figures=[figure_of(f) for f in extra],
-            p_value=graded.p_value,
-            tolerance=experiment.tolerance,
-            tier="E?",
-            verdict="inconclusive",
-            why="",
-            queries=queries,
-            settings=plain(settings_of(attack)),
-            notes=plain(dict(notes)),
-            source=attack.source,
-        ),
-        content=figure_or_none(graded.content),
-        reach=graded.reach,
-        cpu_s=cpu_s,
-    )

@@ -11,15 +11,15 @@ from zlib import crc32
 import numpy as np
 
 from reticent.access import Access
-from reticent.attacks import Attack, attack_types
+from reticent.attacks import Attack, attack_types, settings_of
 from reticent.attacks.embedding.nearest import NearestText
 from reticent.audit.assembly import record_of
 from reticent.audit.embedding.controls import ROLLED, ROLLED_RIVAL, controls, rolled
 from reticent.audit.embedding.experiment import EmbeddingExperiment, check_experiment
 from reticent.audit.embedding.grade import grade_texts, prior_text, tokens
-from reticent.audit.embedding.record import known_of, measured_of
+from reticent.audit.embedding.record import known_of
 from reticent.audit.measured import Job, SoFar, Start, carry_out, measure_all, store_of
-from reticent.audit.pieces import Piece, piece_key
+from reticent.audit.pieces import Piece, measured_of, piece_key
 from reticent.audit.plan import Plan, Task
 from reticent.audit.record import NotRun, Record, RunEntry
 from reticent.config.audited import is_declared
@@ -198,13 +198,15 @@ def _work(
         ROLLED_RIVAL: apart.arrays["read_by_rival"],
     }
     measured = measured_of(
-        experiment,
-        attack,
         task,
         graded,
+        tolerance=experiment.tolerance,
         queries=access.queries,
+        settings=settings_of(attack),
         notes=claim.notes,
+        source=attack.source,
         cpu_s=time.process_time() - cpu,
+        seen="vectors",
     )
     return Piece(measured=measured, arrays=arrays)
 

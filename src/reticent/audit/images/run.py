@@ -23,10 +23,9 @@ from reticent.audit.images.planted import setting_of
 from reticent.audit.images.record import known_of, record_of
 from reticent.audit.images.together import AllFields
 from reticent.audit.measured import Job, SoFar, Start, carry_out, measure_all, store_of
-from reticent.audit.pieces import Measured, Piece, SingledOut, piece_key, plain
+from reticent.audit.pieces import Measured, Piece, measured_of, piece_key
 from reticent.audit.plan import Plan, Task
-from reticent.audit.record import Cell, NotRun, Record, RunEntry
-from reticent.audit.show import figure_of, figure_or_none
+from reticent.audit.record import NotRun, Record, RunEntry
 from reticent.audit.store import key_of
 from reticent.core import (
     Channel,
@@ -142,7 +141,7 @@ def _all_fields(bench: Bench, plan: Plan, task: Task, so_far: SoFar) -> Job:
             steps=sum(int(cell.notes.get("gradient_steps", 0)) for cell in parts.values()),
             notes=dict(claim.notes),
         )
-        settings = plain({"fields": attack.fields})
+        settings = {"fields": attack.fields}
         spent = time.process_time() - cpu
         measured = _measured(bench, settings, attack.source, task, outcome, spent)
         return Piece(measured=measured, arrays=outcome.graded.arrays)
@@ -165,7 +164,7 @@ def _made(so_far: SoFar, cell: str) -> bool:
 def _work(bench: Bench, setting: Setting, attack: Attack, task: Task) -> Piece:
     cpu = time.process_time()
     outcome = run_cell(bench, setting, attack, task, _rng(bench.experiment, task.id))
-    settings = plain(settings_of(attack))
+    settings = settings_of(attack)
     spent = time.process_time() - cpu
     measured = _measured(bench, settings, attack.source, task, outcome, spent)
     return Piece(measured=measured, arrays=outcome.graded.arrays)
@@ -173,51 +172,22 @@ def _work(bench: Bench, setting: Setting, attack: Attack, task: Task) -> Piece:
 
 def _measured(
     bench: Bench,
-    settings: dict[str, Any],
+    settings: Mapping[str, Any],
     source: str,
     task: Task,
     outcome: Outcome,
     cpu_s: float,
 ) -> Measured:
-    graded = outcome.graded
-    singled = graded.individuals
-    extra = [*graded.figures, *([graded.content] if graded.content else [])]
-    return Measured(
-        cell=Cell(
-            id=task.id,
-            attack=task.attack,
-            family=task.family.value,
-            access=task.level,
-            seen=_seen(bench, task),
-            policy=task.policy,
-            declared=task.declared,
-            primary=figure_of(graded.primary),
-            gain=figure_or_none(graded.gain),
-            baseline=figure_or_none(graded.baseline),
-            training_leak=figure_or_none(graded.training_leak),
-            figures=[figure_of(f) for f in extra],
-            curves=list(graded.curves),
-            p_value=graded.p_value,
-            tolerance=bench.experiment.tolerance,
-            tier="E?",
-            verdict="inconclusive",
-            why="",
-            queries=outcome.queries,
-            settings=settings,
-            notes={"gradient_steps": outcome.steps, **plain(outcome.notes)},
-            source=source,
-        ),
-        individuals=None
-        if singled is None
-        else SingledOut(
-            rows=singled.rows.tolist(),
-            precision=figure_of(singled.precision),
-            confirmed=singled.confirmed,
-            rule=singled.rule,
-        ),
-        content=figure_or_none(graded.content),
-        reach=graded.reach,
+    return measured_of(
+        task,
+        outcome.graded,
+        tolerance=bench.experiment.tolerance,
+        queries=outcome.queries,
+        settings=settings,
+        notes={"gradient_steps": outcome.steps, **outcome.notes},
+        source=source,
         cpu_s=cpu_s,
+        seen=_seen(bench, task),
     )
 
 

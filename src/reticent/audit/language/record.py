@@ -1,23 +1,8 @@
 """Put an audit of a language model into the same record as every other audit."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
-
-from reticent.attacks.language import TextAttack, settings_of
-from reticent.attacks.language.canaries import CanaryExposure
 from reticent.audit.assembly import Known
-from reticent.audit.grade.base import Graded
 from reticent.audit.language.experiment import TextExperiment
-from reticent.audit.pieces import Measured, plain
-from reticent.audit.plan import Task
-from reticent.audit.record import (
-    Cell,
-    DataEntry,
-    ModelEntry,
-    PolicyEntry,
-)
-from reticent.audit.show import figure_of, figure_or_none
+from reticent.audit.record import DataEntry, ModelEntry, PolicyEntry
 
 
 def known_of(experiment: TextExperiment) -> Known:
@@ -59,46 +44,3 @@ def _preconditions(experiment: TextExperiment) -> list[str]:
     if experiment.query_budget is None and experiment.token_budget is None:
         found.append("No budget is declared: an adversary may ask as often as it likes.")
     return found
-
-
-def measured_of(
-    experiment: TextExperiment,
-    attack: TextAttack | CanaryExposure,
-    task: Task,
-    graded: Graded,
-    *,
-    queries: int,
-    tokens: int,
-    notes: Mapping[str, Any],
-    cpu_s: float,
-) -> Measured:
-    """Return an outcome as plain data; texts are no part of it."""
-    extra = [*graded.figures, *([graded.content] if graded.content else [])]
-    return Measured(
-        cell=Cell(
-            id=task.id,
-            attack=task.attack,
-            family=task.family.value,
-            access=task.level,
-            seen=task.seen.value,
-            policy=task.policy,
-            declared=task.declared,
-            primary=figure_of(graded.primary),
-            training_leak=figure_or_none(graded.training_leak),
-            figures=[figure_of(f) for f in extra],
-            p_value=graded.p_value,
-            tolerance=experiment.tolerance,
-            tier="E?",
-            verdict="inconclusive",
-            why="",
-            queries=queries,
-            settings=plain(
-                asdict(attack) if isinstance(attack, CanaryExposure) else settings_of(attack)
-            ),
-            notes=plain({**notes, "tokens": tokens}),
-            source=attack.source,
-        ),
-        content=figure_or_none(graded.content),
-        reach=graded.reach,
-        cpu_s=cpu_s,
-    )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
-from reticent.attacks.language import TextAttack, text_attack_types
+from reticent.attacks.language import TextAttack, settings_of, text_attack_types
 from reticent.attacks.language.canaries import CanaryExposure
 from reticent.audit.assembly import record_of
 from reticent.audit.grade.base import Graded
@@ -26,9 +27,9 @@ from reticent.audit.language.exposure import (
     measure_exposure,
 )
 from reticent.audit.language.grade import MEMBER, grade_passages, grade_written
-from reticent.audit.language.record import known_of, measured_of
+from reticent.audit.language.record import known_of
 from reticent.audit.measured import Job, SoFar, Start, carry_out, measure_all, store_of
-from reticent.audit.pieces import Piece, piece_key
+from reticent.audit.pieces import Piece, measured_of, piece_key
 from reticent.audit.plan import Plan, Task
 from reticent.audit.record import NotRun, Record, RunEntry
 from reticent.config.audited import is_declared
@@ -216,13 +217,16 @@ def _work(
         raise ReticentError(f"{attack.name} claims no score for each passage.")
     graded, nulls = _graded(experiment, claim, group)
     measured = measured_of(
-        experiment,
-        attack,
         task,
         graded,
+        tolerance=experiment.tolerance,
         queries=access.queries,
-        tokens=access.tokens_spent,
-        notes={k: v for k, v in claim.notes.items() if k != "scores"},
+        settings=settings_of(attack),
+        notes={
+            **{k: v for k, v in claim.notes.items() if k != "scores"},
+            "tokens": access.tokens_spent,
+        },
+        source=attack.source,
         cpu_s=time.process_time() - cpu,
     )
     return Piece(measured=measured, arrays={**graded.arrays, **nulls})
@@ -239,13 +243,13 @@ def _exposure(experiment: TextExperiment, attack: CanaryExposure, task: Task) ->
         access, experiment.canaries, attack, rng, confidence=experiment.confidence
     )
     measured = measured_of(
-        experiment,
-        attack,
         task,
         graded,
+        tolerance=experiment.tolerance,
         queries=access.queries,
-        tokens=access.tokens_spent,
-        notes=notes,
+        settings=asdict(attack),
+        notes={**notes, "tokens": access.tokens_spent},
+        source=attack.source,
         cpu_s=time.process_time() - cpu,
     )
     return Piece(measured=measured, arrays={**graded.arrays, NULL_HITS: graded.arrays["null"]})
