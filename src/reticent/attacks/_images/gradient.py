@@ -11,6 +11,9 @@ from reticent.core import BadInput, Floats, ImageSpace
 #: Pictures as rows of unit values, float32: half the time of float64 and as good here.
 Rows = NDArray[np.float32]
 
+#: What a layer makes of pictures where it keeps their plane: (n, channels, height, width).
+Maps = NDArray[np.float32]
+
 #: Gradient by the logits (m, k) -> gradient by the pictures (m, size).
 Backward = Callable[[Floats], Rows]
 

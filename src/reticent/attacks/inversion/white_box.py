@@ -26,6 +26,7 @@ from reticent.attacks._images.priors import (
     subspace,
     total_variation,
 )
+from reticent.attacks._images.readings import Layered, drawn_on
 from reticent.attacks._images.spectrum import shaped
 from reticent.attacks.base import Knowledge
 from reticent.core import (
@@ -76,6 +77,9 @@ class ImageInversion:
         parts: principal components of public pictures that directions are kept to; 0 for all.
         spectrum: power to which public pictures' coarse and fine shapes are imposed on what was
             drawn, see `shaped`; 0 for none, 1 to match them.
+        layers: of a network's last layers that keep the picture's plane, how many are read as
+            pictures, see `readings`; 0 for none.
+        read: share of each of them beside the pixels' 1.
         reach: root mean square way from the start, in [0, 1]; None for as far as public pictures
             are from their mean.
     """
@@ -104,6 +108,8 @@ class ImageInversion:
     contrast: float = 0.0
     parts: int = 0
     spectrum: float = 0.0
+    layers: int = 0
+    read: float = 0.33
     reach: float | None = None
 
     def __post_init__(self) -> None:
@@ -124,11 +130,12 @@ class ImageInversion:
                 "to 1."
             )
         if (
-            min(self.total_variation, self.broad, self.parts, self.spectrum) < 0
+            min(self.total_variation, self.broad, self.parts, self.spectrum, self.layers) < 0
             or min(self.blur or 0.0, self.reach or 0.0) < 0
         ):
             raise ValueError(
-                "total_variation, broad, parts, spectrum, blur and reach must not be negative."
+                "total_variation, broad, parts, spectrum, layers, blur and reach must not be "
+                "negative."
             )
 
     def run(
@@ -160,7 +167,13 @@ class ImageInversion:
             )
             for start in starts(known, space, self.restarts, rng)
         ]
-        rows = shaped(most_agreed([end.rows for end in ends]), known, space, self.spectrum)
+        drawn = most_agreed([end.rows for end in ends])
+        if self.layers and isinstance(model, Layered):
+            drawn = drawn_on(
+                model, LOSSES[self.loss], drawn, known.mean, classes, views, known, space,
+                layers=self.layers, share=self.read,
+            )  # fmt: skip
+        rows = shaped(drawn, known, space, self.spectrum)
         return ReconstructionClaim(
             images=as_pictures(rows, space)[place],
             confidence=confidence(model, rows, classes, views[:_LOOKS], space)[place],
