@@ -6,28 +6,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
-from zlib import crc32
-
-import numpy as np
 
 from reticent.access import Access
 from reticent.attacks import Attack, settings_of
 from reticent.audit.cells import Outcome, run_task
-from reticent.audit.experiment import Experiment
+from reticent.audit.measured import why_not
 from reticent.audit.pieces import Measured, Piece, find, keep, measured_of, piece_key
 from reticent.audit.plan import Task
 from reticent.audit.prepare import Prepared
 from reticent.audit.record import NotRun
 from reticent.audit.store import Store
+from reticent.audit.streams import Part, stream
 from reticent.audit.workers import context, end_with_parent, stop_children
 from reticent.core import (
     NO_CHANNEL,
     AttributeClaim,
     BadAnswer,
-    BudgetSpent,
     NotEnoughKnowledge,
-    NotExposed,
-    ReticentError,
     Seen,
 )
 from reticent.ledger import QueryLedger
@@ -90,20 +85,12 @@ class Bench:
                 attack,
                 task,
                 self.imputation(task),
-                rng_for(self.prepared.experiment, task.id),
+                stream(self.prepared.experiment.seed, Part.TABLES, task.id),
             )
-        except NotExposed as error:
-            return _not_run(task, "not exposed", error)
-        except NotEnoughKnowledge as error:
-            return _not_run(task, "not enough knowledge", error)
-        except BudgetSpent as error:
-            return _not_run(task, "budget", error)
         except BadAnswer:
             raise  # the model itself does not work: nothing after this can be trusted
-        except ReticentError as error:
-            return _not_run(task, "failed", error)
-        except Exception as error:  # a plug-in's fault must not cost what was measured before
-            return _not_run(task, "failed", f"{type(error).__name__}: {error}")
+        except Exception as error:
+            return Done(task=task, not_run=why_not(task.id, error))
         measured = _measured(self.prepared, attack, outcome, cpu_s=time.process_time() - cpu)
         return Done(task=task, piece=Piece(measured=measured, arrays=outcome.graded.arrays))
 
@@ -136,17 +123,12 @@ class Bench:
                 shut,
                 self.prepared.candidates(alike),
                 self.prepared.knowledge(alike),
-                rng_for(self.prepared.experiment, f"{BASELINE}/{key}"),
+                stream(self.prepared.experiment.seed, Part.TABLES, f"{BASELINE}/{key}"),
             )
             if not isinstance(claim, AttributeClaim):
                 raise TypeError(f"{BASELINE} made a {type(claim).__name__}")
             self.imputations[key] = claim
         return self.imputations[key]
-
-
-def rng_for(experiment: Experiment, what: str) -> np.random.Generator:
-    """Return a generator of its own for each task, so that no task depends on its neighbours."""
-    return np.random.default_rng([experiment.seed, 2, crc32(what.encode())])
 
 
 def run_all(bench: Bench, tasks: Sequence[Task], *, jobs: int) -> Iterator[Done]:
@@ -240,10 +222,4 @@ def _measured(prepared: Prepared, attack: Attack, outcome: Outcome, *, cpu_s: fl
         source=attack.source,
         cpu_s=cpu_s,
         harm=max((harm[c] for c in task.hidden if c in harm), key=HARMS.index, default=None),
-    )
-
-
-def _not_run(task: Task, kind: str, why: object) -> Done:
-    return Done(
-        task=task, not_run=NotRun.model_validate({"what": task.id, "why": str(why), "kind": kind})
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from reticent.audit.experiment import Experiment
 from reticent.audit.grade.base import halves
 from reticent.audit.pieces import Piece
 from reticent.audit.show import figure_of
+from reticent.audit.streams import Part, stream
 from reticent.core import Bools, Family
 from reticent.stats.intervals import proportion
 
@@ -57,7 +57,7 @@ def _membership(here: Mapping[str, Piece]) -> str | None:
 def _flagged(experiment: Experiment, piece: Piece) -> tuple[Bools, Bools]:
     """Return who in the second half is taken for a member, and the second half."""
     scores, member = piece.arrays["scores"], experiment.is_member
-    rng = np.random.default_rng([experiment.seed, 3, crc32(piece.measured.cell.id.encode())])
+    rng = stream(experiment.seed, Part.CHAINS, piece.measured.cell.id)
     first, second = halves(len(scores), rng)
     threshold = np.quantile(scores[first & ~member], 1 - FLAG_FPR, method="higher")
     return second & (scores > threshold), second

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from reticent.audit.pieces import Piece, find, keep
 from reticent.audit.plan import Plan
-from reticent.audit.record import Control, NotRun, Record, RunEntry
+from reticent.audit.record import Control, NotRun, NotRunKind, Record, RunEntry
 from reticent.audit.save import save, sealed
 from reticent.audit.store import Store
 from reticent.core import (
@@ -25,6 +25,12 @@ from reticent.core import (
     ReticentError,
 )
 from reticent.core.events import Listener, Progress
+
+KINDS: tuple[tuple[type[ReticentError], NotRunKind], ...] = (
+    (NotExposed, "not exposed"),
+    (NotEnoughKnowledge, "not enough knowledge"),
+    (BudgetSpent, "budget"),
+)
 
 
 @dataclass(slots=True)
@@ -184,17 +190,17 @@ def attempt(job: Job, so_far: SoFar) -> Piece | None:
     """
     try:
         return job.work()
-    except NotExposed as error:
-        why = NotRun(what=job.cell, why=str(error), kind="not exposed")
-    except NotEnoughKnowledge as error:
-        why = NotRun(what=job.cell, why=str(error), kind="not enough knowledge")
-    except BudgetSpent as error:
-        why = NotRun(what=job.cell, why=str(error), kind="budget")
     except BadAnswer:
         raise
-    except ReticentError as error:
-        why = NotRun(what=job.cell, why=str(error), kind="failed")
-    except Exception as error:  # a plug-in's fault must not cost what was measured before
-        why = NotRun(what=job.cell, why=f"{type(error).__name__}: {error}", kind="failed")
-    so_far.not_run.append(why)
-    return None
+    except Exception as error:
+        so_far.not_run.append(why_not(job.cell, error))
+        return None
+
+
+def why_not(cell: str, error: Exception) -> NotRun:
+    """Return what is said of a cell that was not measured, from what was raised on the way."""
+    kinds: list[NotRunKind] = [kind for raised, kind in KINDS if isinstance(error, raised)]
+    # A plug-in's fault must not cost what was measured before.
+    known = isinstance(error, ReticentError)
+    why = str(error) if known else f"{type(error).__name__}: {error}"
+    return NotRun(what=cell, why=why, kind=kinds[0] if kinds else "failed")

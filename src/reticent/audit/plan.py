@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reticent.attacks import Attack
+from reticent.audit.choice import chosen, not_chosen
 from reticent.audit.experiment import Experiment
 from reticent.audit.record import NotRun
 from reticent.config.audited import is_declared
-from reticent.core import BadInput, Channel, Family, Seen
+from reticent.core import Channel, Family, Seen
 
 LEVELS = {
     "weights": Channel.WEIGHTS,
@@ -72,31 +73,19 @@ def draw_up(
 
     Raises: BadInput for an attack that is not on the shelf.
     """
-    chosen = _chosen(experiment, shelf, only)
+    wanted = chosen(experiment, shelf, only)
     tasks: list[Task] = []
     skipped: list[NotRun] = []
     for name, attack in shelf.items():
         if attack.accepts == Channel(0):
             continue  # asks nothing: it is a baseline and stands beside every cell
-        if name not in chosen:
-            skipped.append(NotRun(what=name, why="Not chosen for this audit.", kind="not chosen"))
+        if name not in wanted:
+            skipped.append(not_chosen(name))
             continue
         found, why = _tasks_of(experiment, attack)
         tasks += found
         skipped += why
     return Plan(tasks=tuple(tasks), not_run=tuple(skipped))
-
-
-def _chosen(experiment: Experiment, shelf: Mapping[str, Attack], only: Iterable[str]) -> set[str]:
-    asked = list(only) or [a for a in experiment.attacks if a != "all"] or list(shelf)
-    declared = [attack for attack, _ in experiment.declared if attack != "all"]
-    for name in [*asked, *experiment.exclude, *declared]:
-        if name not in shelf:
-            raise BadInput(
-                f"There is no attack {name!r}; the shelf holds {sorted(shelf)}.",
-                way_out="See `reticent attacks`.",
-            )
-    return set(asked) - set(experiment.exclude)
 
 
 def levels(experiment: Experiment, policy: str) -> list[str]:

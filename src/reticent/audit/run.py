@@ -10,7 +10,7 @@ from reticent.attacks import Attack, attack_types
 from reticent.audit import workers
 from reticent.audit.artefact_control import artefact_controls
 from reticent.audit.assembly import Known, record_of
-from reticent.audit.bench import Bench, rng_for, run_all
+from reticent.audit.bench import Bench, run_all
 from reticent.audit.chain import chains
 from reticent.audit.controls import (
     attribute_controls,
@@ -26,6 +26,7 @@ from reticent.audit.plan import Plan, Task, draw_up
 from reticent.audit.prepare import prepare
 from reticent.audit.record import Cell, Control, NotRun, Record, RunEntry
 from reticent.audit.store import Store
+from reticent.audit.streams import Part, stream
 from reticent.audit.summary import data_entry, model_entry, policy_entries
 from reticent.core import (
     TABULAR,
@@ -170,7 +171,10 @@ def _control(bench: Bench, plan: Plan, so_far: SoFar, listen: Listener) -> None:
             (
                 "membership",
                 lambda: membership_controls(
-                    prepared, shelf[task.attack], task, rng_for(experiment, "membership controls")
+                    prepared,
+                    shelf[task.attack],
+                    task,
+                    stream(experiment.seed, Part.TABLES, "membership controls"),
                 ),
             )
         )
@@ -178,12 +182,20 @@ def _control(bench: Bench, plan: Plan, so_far: SoFar, listen: Listener) -> None:
             (
                 "twin",
                 lambda: twin_control(
-                    prepared, shelf[task.attack], task, rng_for(experiment, "twin control")
+                    prepared,
+                    shelf[task.attack],
+                    task,
+                    stream(experiment.seed, Part.TABLES, "twin control"),
                 ),
             )
         )
     if any(task.family in (Family.MEMBERSHIP, Family.RANGE) for task in plan.tasks):
-        jobs.append(("blind", lambda: [blind_control(experiment, rng_for(experiment, "blind"))]))
+        jobs.append(
+            (
+                "blind",
+                lambda: [blind_control(experiment, stream(experiment.seed, Part.TABLES, "blind"))],
+            )
+        )
     attribute = _first(able, Family.ATTRIBUTE, CONTROL_ATTRIBUTE)
     attribute = attribute or _first(able, Family.RECORD, ())
     if attribute is not None:
@@ -196,7 +208,7 @@ def _control(bench: Bench, plan: Plan, so_far: SoFar, listen: Listener) -> None:
                     shelf[chosen.attack],
                     chosen,
                     _needed(bench.imputation(chosen)),
-                    rng_for(experiment, "attribute controls"),
+                    stream(experiment.seed, Part.TABLES, "attribute controls"),
                 ),
             )
         )
@@ -206,7 +218,9 @@ def _control(bench: Bench, plan: Plan, so_far: SoFar, listen: Listener) -> None:
         jobs.append(
             (
                 "artefact",
-                lambda: artefact_controls(experiment, scan, rng_for(experiment, "artefact")),
+                lambda: artefact_controls(
+                    experiment, scan, stream(experiment.seed, Part.TABLES, "artefact")
+                ),
             )
         )
     for i, (what, job) in enumerate(jobs):

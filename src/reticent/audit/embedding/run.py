@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from reticent.access import Access
 from reticent.attacks import Attack, attack_types, settings_of
 from reticent.attacks.embedding.nearest import NearestText
 from reticent.audit.assembly import record_of
+from reticent.audit.choice import chosen, not_chosen
 from reticent.audit.embedding.controls import ROLLED, ROLLED_RIVAL, controls, rolled
 from reticent.audit.embedding.experiment import EmbeddingExperiment, check_experiment
 from reticent.audit.embedding.grade import grade_texts, prior_text, tokens
@@ -22,10 +22,10 @@ from reticent.audit.measured import Job, SoFar, Start, carry_out, measure_all, s
 from reticent.audit.pieces import Piece, measured_of, piece_key
 from reticent.audit.plan import Plan, Task
 from reticent.audit.record import NotRun, Record, RunEntry
+from reticent.audit.streams import Part, stream
 from reticent.config.audited import is_declared
 from reticent.core import (
     Answer,
-    BadInput,
     Candidates,
     Channel,
     Family,
@@ -103,18 +103,12 @@ def draw_up(
 
     Raises: BadInput for an attack that is not on the shelf.
     """
-    asked = list(only) or [a for a in experiment.attacks if a != "all"] or list(shelf)
-    for name in [*asked, *experiment.exclude]:
-        if name not in shelf:
-            raise BadInput(
-                f"There is no attack {name!r} on vectors; the shelf holds {sorted(shelf)}.",
-                way_out="See `reticent attacks`.",
-            )
+    wanted = chosen(experiment, shelf, only, on=" on vectors")
     tasks: list[Task] = []
     skipped: list[NotRun] = []
     for name in shelf:
-        if name not in asked or name in experiment.exclude:
-            skipped.append(NotRun(what=name, why="Not chosen for this audit.", kind="not chosen"))
+        if name not in wanted:
+            skipped.append(not_chosen(name))
             continue
         if name == BASELINE:
             why = "It is what every other attack is held against."
@@ -163,7 +157,7 @@ def _work(
     rivals_under: Callable[[str], dict[str, tuple[str, ...]]],
 ) -> Piece:
     cpu = time.process_time()
-    rng = _rng(experiment, task.id)
+    rng = stream(experiment.seed, Part.VECTORS, task.id)
     (grading,) = rng.spawn(1)
     access = (
         door(experiment, experiment.policies[task.policy], experiment.query_budget)
@@ -245,11 +239,6 @@ def _rivals(experiment: EmbeddingExperiment, policy: str) -> dict[str, tuple[str
         door(experiment, experiment.policies[policy], None),
         stolen(experiment, policy),
         experiment.knowledge,
-        _rng(experiment, "nearest"),
+        stream(experiment.seed, Part.VECTORS, "nearest"),
     )
     return {"prior": (prior,) * n, "nearest": found.texts}
-
-
-def _rng(experiment: EmbeddingExperiment, what: str) -> np.random.Generator:
-    """Return a generator of its own for each task, so that no task depends on its neighbours."""
-    return np.random.default_rng([experiment.seed, 6, crc32(what.encode())])

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from reticent.attacks import Attack
+from reticent.audit.choice import chosen, not_chosen
 from reticent.audit.images.experiment import ImageExperiment
 from reticent.audit.plan import Plan, Task
 from reticent.audit.record import NotRun
 from reticent.config.audited import is_declared
-from reticent.core import BadInput, Channel, Family, Seen
+from reticent.core import Channel, Family, Seen
 
 LEVELS: Mapping[str, Channel] = {
     "weights": Channel.WEIGHTS,
@@ -40,12 +41,12 @@ def draw_up(
 
     Raises: BadInput for an attack that is not on the shelf.
     """
-    chosen = _chosen(experiment, shelf, only)
+    wanted = chosen(experiment, shelf, only, on=" on pictures", beside=[ALL_FIELDS])
     tasks: list[Task] = []
     skipped: list[NotRun] = []
     for name, attack in shelf.items():
-        if name not in chosen:
-            skipped.append(NotRun(what=name, why="Not chosen for this audit.", kind="not chosen"))
+        if name not in wanted:
+            skipped.append(not_chosen(name))
             continue
         if "population" in attack.wants and experiment.public is None:
             why = "The adversary has no pictures of its own; set data.public."
@@ -129,20 +130,6 @@ def told_of(level: str, channels: Channel) -> Channel:
     if Channel.EMBEDDING & channels:
         return Channel.EMBEDDING  # a vector is what there is to invert, weights or not
     return Channel.INTERMEDIATE if level == "intermediate" else Channel(0)
-
-
-def _chosen(
-    experiment: ImageExperiment, shelf: Mapping[str, Attack], only: Iterable[str]
-) -> set[str]:
-    asked = list(only) or [a for a in experiment.attacks if a != "all"] or list(shelf)
-    declared = [attack for attack, _ in experiment.declared if attack != "all"]
-    for name in [*asked, *experiment.exclude, *declared]:
-        if name not in (*shelf, ALL_FIELDS):
-            raise BadInput(
-                f"There is no attack {name!r} on pictures; the shelf holds {sorted(shelf)}.",
-                way_out="See `reticent attacks`.",
-            )
-    return set(asked) - set(experiment.exclude)
 
 
 def _doors(experiment: ImageExperiment, attack: Attack) -> list[tuple[str, str]]:

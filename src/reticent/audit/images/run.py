@@ -6,9 +6,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zlib import crc32
-
-import numpy as np
 
 from reticent.attacks import Attack, attack_types, settings_of
 from reticent.attacks.inversion.explained import ExplainedPictures
@@ -27,6 +24,7 @@ from reticent.audit.pieces import Measured, Piece, measured_of, piece_key
 from reticent.audit.plan import Plan, Task
 from reticent.audit.record import NotRun, Record, RunEntry
 from reticent.audit.store import key_of
+from reticent.audit.streams import Part, stream
 from reticent.core import (
     Channel,
     Family,
@@ -89,7 +87,7 @@ def run_image_audit(
     store = store_of(out, resume=resume)
     known = known_of(experiment)  # a model that does not work shows at once
     listen(Progress(stage="prepare", done=1, total=2, what="judges"))
-    panel, warnings = seat_judges(experiment, _rng(experiment, "judges"))
+    panel, warnings = seat_judges(experiment, stream(experiment.seed, Part.PICTURES, "judges"))
     bench = bench_for(experiment, panel)
     listen(Progress(stage="prepare", done=2, total=2, what="judges"))
     known = known.warned(warnings)
@@ -134,7 +132,7 @@ def _all_fields(bench: Bench, plan: Plan, task: Task, so_far: SoFar) -> Job:
     def work() -> Piece:
         cpu = time.process_time()
         claim = attack.claim({i: so_far.pieces[i].arrays["images"] for i in parts})
-        rng = _rng(bench.experiment, task.id)
+        rng = stream(bench.experiment.seed, Part.PICTURES, task.id)
         outcome = Outcome(
             graded=grade(bench, claim.images, claim.confidence, rng),
             queries=sum(cell.queries or 0 for cell in parts.values()),
@@ -163,7 +161,9 @@ def _made(so_far: SoFar, cell: str) -> bool:
 
 def _work(bench: Bench, setting: Setting, attack: Attack, task: Task) -> Piece:
     cpu = time.process_time()
-    outcome = run_cell(bench, setting, attack, task, _rng(bench.experiment, task.id))
+    outcome = run_cell(
+        bench, setting, attack, task, stream(bench.experiment.seed, Part.PICTURES, task.id)
+    )
     settings = settings_of(attack)
     spent = time.process_time() - cpu
     measured = _measured(bench, settings, attack.source, task, outcome, spent)
@@ -213,7 +213,7 @@ def _control(
         if _made(so_far, task.id)
     }
     chosen = representatives(bench, found_by, shelf)
-    work = control_jobs(bench, chosen, _rng(bench.experiment, "controls"))
+    work = control_jobs(bench, chosen, stream(bench.experiment.seed, Part.PICTURES, "controls"))
     for i, (what, job) in enumerate(work):
         try:
             so_far.controls += job()
@@ -224,8 +224,3 @@ def _control(
         except ReticentError as error:
             so_far.not_run.append(NotRun(what=f"{what} control", why=str(error), kind="failed"))
         listen(Progress(stage="controls", done=i + 1, total=len(work), what=what))
-
-
-def _rng(experiment: ImageExperiment, what: str) -> np.random.Generator:
-    """Return a generator of its own for each task, so that no task depends on its neighbours."""
-    return np.random.default_rng([experiment.seed, 5, crc32(what.encode())])

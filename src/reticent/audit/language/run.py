@@ -7,13 +7,13 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 
 from reticent.attacks.language import TextAttack, settings_of, text_attack_types
 from reticent.attacks.language.canaries import CanaryExposure
 from reticent.audit.assembly import record_of
+from reticent.audit.choice import chosen, not_chosen
 from reticent.audit.grade.base import Graded
 from reticent.audit.language.controls import NULL_HITS, NULL_SCORES, controls
 from reticent.audit.language.experiment import (
@@ -32,9 +32,9 @@ from reticent.audit.measured import Job, SoFar, Start, carry_out, measure_all, s
 from reticent.audit.pieces import Piece, measured_of, piece_key
 from reticent.audit.plan import Plan, Task
 from reticent.audit.record import NotRun, Record, RunEntry
+from reticent.audit.streams import Part, stream
 from reticent.config.audited import is_declared
 from reticent.core import (
-    BadInput,
     Channel,
     Column,
     Family,
@@ -126,19 +126,12 @@ def draw_up(
 
     Raises: BadInput for an attack that is not on the shelf.
     """
-    known = [*shelf, CANARIES]
-    asked = list(only) or [a for a in experiment.attacks if a != "all"] or known
-    for name in [*asked, *experiment.exclude]:
-        if name not in known:
-            raise BadInput(
-                f"There is no attack {name!r} on texts; the shelf holds {sorted(known)}.",
-                way_out="See `reticent attacks`.",
-            )
+    wanted = chosen(experiment, [*shelf, CANARIES], only, on=" on texts")
     tasks: list[Task] = []
     skipped: list[NotRun] = []
     for name, attack in shelf.items():
-        if name not in asked or name in experiment.exclude:
-            skipped.append(NotRun(what=name, why="Not chosen for this audit.", kind="not chosen"))
+        if name not in wanted:
+            skipped.append(not_chosen(name))
             continue
         for policy in experiment.policies:
             open_ = experiment.door(policy).channels & attack.accepts
@@ -156,7 +149,7 @@ def draw_up(
                     declared=is_declared(experiment.declared, name, policy),
                 )
             )
-    if CANARIES in asked and CANARIES not in experiment.exclude:
+    if CANARIES in wanted:
         if experiment.canaries is not None:
             tasks += _canary_tasks(experiment)
         else:
@@ -212,7 +205,9 @@ def _work(
             f"{few} documents are on one side; at least {LEAST_PASSAGES} are needed to tell the "
             "sides apart."
         )
-    claim = attack.run(access, passages, experiment.knowledge, _rng(experiment, task.id))
+    claim = attack.run(
+        access, passages, experiment.knowledge, stream(experiment.seed, Part.TEXTS, task.id)
+    )
     if claim.written is None and len(claim.scores) != len(passages):
         raise ReticentError(f"{attack.name} claims no score for each passage.")
     graded, nulls = _graded(experiment, claim, group)
@@ -238,7 +233,7 @@ def _exposure(experiment: TextExperiment, attack: CanaryExposure, task: Task) ->
         raise NotEnoughKnowledge("There is no list of canaries.")
     weights = task.level == "weights"
     access = experiment.white_box() if weights else experiment.door(task.policy)
-    rng = _rng(experiment, task.id)
+    rng = stream(experiment.seed, Part.TEXTS, task.id)
     graded, notes = measure_exposure(
         access, experiment.canaries, attack, rng, confidence=experiment.confidence
     )
@@ -300,8 +295,3 @@ def _as_much(documents: Sequence[Passage], size: int) -> list[Any]:
         found.append(document.tokens[:size])
         size -= len(document)
     return found
-
-
-def _rng(experiment: TextExperiment, what: str) -> np.random.Generator:
-    """Return a generator of its own for each task, so that no task depends on its neighbours."""
-    return np.random.default_rng([experiment.seed, 12, crc32(what.encode())])
