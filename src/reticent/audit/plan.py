@@ -17,6 +17,12 @@ LEVELS = {
     "label": Channel.LABEL,
     "value": Channel.VALUE,
 }
+_OWN = {
+    "scores": Channel.SCORES,
+    "top_k": Channel.TOP_K,
+    "label": Channel.LABEL,
+    "value": Channel.VALUE,
+}
 RECORD_COLUMNS = 3  # a record counts as rebuilt when this many hidden columns are right at once
 
 
@@ -92,19 +98,41 @@ def levels(experiment: Experiment, policy: str) -> list[str]:
     """Return the access levels that a policy leaves open, strongest first."""
     offered = experiment.exposed & experiment.target.channels
     left = experiment.policies[policy].exposes(offered & ~Channel.WEIGHTS)
-    found = [
-        level
-        for level, needed in (
-            ("scores", Channel.SCORES),
-            ("top_k", Channel.TOP_K),
-            ("label", Channel.LABEL),
-            ("value", Channel.VALUE),
-        )
-        if needed & left
-    ]
+    return open_levels(_OWN, left)
+
+
+def open_levels(own: Mapping[str, Channel], left: Channel) -> list[str]:
+    """Return the levels whose own channel is left, in their order.
+
+    Args:
+        own: level -> the channel that makes it what it is.
+        left: what a policy leaves open.
+    """
+    found = [level for level, needed in own.items() if needed & left]
     if "scores" in found and "top_k" in found:
         found.remove("top_k")  # full scores contain the top k
     return found
+
+
+def doors_through(
+    opened: Mapping[str, list[str]], own: Mapping[str, Channel], accepts: Channel
+) -> list[tuple[str, str]]:
+    """Return the (policy, level) pairs that an attack goes through, weights aside.
+
+    Args:
+        opened: policy -> the levels that it leaves open; the first policy is in force.
+        own: level -> the channel that makes it what it is.
+        accepts: what the attack works with.
+    """
+    first = next(iter(opened))
+    # Labels are the same under every policy that answers: asked once, and wherever they are all
+    # there is.
+    return [
+        (policy, level)
+        for policy, left in opened.items()
+        for level in left
+        if own[level] & accepts and (level != "label" or policy == first or left == ["label"])
+    ]
 
 
 def _tasks_of(experiment: Experiment, attack: Attack) -> tuple[list[Task], list[NotRun]]:
@@ -146,23 +174,8 @@ def _doors(experiment: Experiment, attack: Attack) -> list[tuple[str, str]]:
     doors: list[tuple[str, str]] = []
     if Channel.WEIGHTS & attack.accepts & experiment.exposed & experiment.target.channels:
         doors.append((first, "weights"))  # once: no policy stands before open weights
-    for policy in experiment.policies:
-        open_levels = levels(experiment, policy)
-        for level in open_levels:
-            own = {
-                "scores": Channel.SCORES,
-                "top_k": Channel.TOP_K,
-                "label": Channel.LABEL,
-                "value": Channel.VALUE,
-            }[level]
-            if not own & attack.accepts:
-                continue
-            # Labels are the same under every policy that answers: asked once, and wherever
-            # they are all there is.
-            if level == "label" and policy != first and open_levels != ["label"]:
-                continue
-            doors.append((policy, level))
-    return doors
+    opened = {policy: levels(experiment, policy) for policy in experiment.policies}
+    return doors + doors_through(opened, _OWN, attack.accepts)
 
 
 def _wants(

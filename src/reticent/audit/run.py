@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,7 @@ def _control(bench: Bench, plan: Plan, so_far: SoFar, listen: Listener) -> None:
     # An attack that could not be run cannot stand for its family; a budget binds the audit alone.
     broken = {n.what for n in so_far.not_run if n.kind != "budget"}
     able = [task for task in plan.tasks if task.id not in broken]
+    drawn = partial(stream, experiment.seed, Part.TABLES)
     jobs: list[tuple[str, Callable[[], list[Control]]]] = []
     membership = _first(able, Family.MEMBERSHIP, CONTROL_MEMBERSHIP)
     if membership is not None:
@@ -171,31 +173,18 @@ def _control(bench: Bench, plan: Plan, so_far: SoFar, listen: Listener) -> None:
             (
                 "membership",
                 lambda: membership_controls(
-                    prepared,
-                    shelf[task.attack],
-                    task,
-                    stream(experiment.seed, Part.TABLES, "membership controls"),
+                    prepared, shelf[task.attack], task, drawn("membership controls")
                 ),
             )
         )
         jobs.append(
             (
                 "twin",
-                lambda: twin_control(
-                    prepared,
-                    shelf[task.attack],
-                    task,
-                    stream(experiment.seed, Part.TABLES, "twin control"),
-                ),
+                lambda: twin_control(prepared, shelf[task.attack], task, drawn("twin control")),
             )
         )
     if any(task.family in (Family.MEMBERSHIP, Family.RANGE) for task in plan.tasks):
-        jobs.append(
-            (
-                "blind",
-                lambda: [blind_control(experiment, stream(experiment.seed, Part.TABLES, "blind"))],
-            )
-        )
+        jobs.append(("blind", lambda: [blind_control(experiment, drawn("blind"))]))
     attribute = _first(able, Family.ATTRIBUTE, CONTROL_ATTRIBUTE)
     attribute = attribute or _first(able, Family.RECORD, ())
     if attribute is not None:
@@ -208,21 +197,14 @@ def _control(bench: Bench, plan: Plan, so_far: SoFar, listen: Listener) -> None:
                     shelf[chosen.attack],
                     chosen,
                     _needed(bench.imputation(chosen)),
-                    stream(experiment.seed, Part.TABLES, "attribute controls"),
+                    drawn("attribute controls"),
                 ),
             )
         )
     artefact = next((t for t in able if t.family is Family.ARTEFACT), None)
     if artefact is not None:
         scan = shelf[artefact.attack]
-        jobs.append(
-            (
-                "artefact",
-                lambda: artefact_controls(
-                    experiment, scan, stream(experiment.seed, Part.TABLES, "artefact")
-                ),
-            )
-        )
+        jobs.append(("artefact", lambda: artefact_controls(experiment, scan, drawn("artefact"))))
     for i, (what, job) in enumerate(jobs):
         try:
             so_far.controls += job()

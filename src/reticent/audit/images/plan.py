@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from reticent.attacks import Attack
 from reticent.audit.choice import chosen, not_chosen
 from reticent.audit.images.experiment import ImageExperiment
-from reticent.audit.plan import Plan, Task
+from reticent.audit.plan import Plan, Task, doors_through, open_levels
 from reticent.audit.record import NotRun
 from reticent.config.audited import is_declared
 from reticent.core import Channel, Family, Seen
@@ -22,10 +22,12 @@ LEVELS: Mapping[str, Channel] = {
 ALL_FIELDS, TOGETHER = "all-fields", "together"  # the adversary who hears every field at once
 _BESIDE = {"explanation", "intermediate"}
 _OWN = {
-    **LEVELS,
+    "intermediate": Channel.INTERMEDIATE,
     "explanation": Channel.EXPLANATION,
+    "embedding": Channel.EMBEDDING,
     "scores": Channel.SCORES,
     "top_k": Channel.TOP_K,
+    "label": Channel.LABEL,
 }
 
 
@@ -119,10 +121,7 @@ def levels(experiment: ImageExperiment, policy: str) -> list[str]:
     """Return the access levels that a policy leaves open, strongest first, weights aside."""
     offered = experiment.exposed & experiment.target.channels & ~Channel.WEIGHTS
     left = experiment.policies[policy].exposes(offered)
-    found = [level for level in LEVELS if level != "weights" and _OWN[level] & left]
-    if "scores" in found and "top_k" in found:
-        found.remove("top_k")  # full scores contain the top k
-    return found
+    return open_levels(_OWN, left)
 
 
 def told_of(level: str, channels: Channel) -> Channel:
@@ -144,14 +143,5 @@ def _doors(experiment: ImageExperiment, attack: Attack) -> list[tuple[str, str]]
         ]
     elif held:
         doors.append((first, "weights"))  # once: no policy stands before open weights
-    for policy in experiment.policies:
-        open_levels = levels(experiment, policy)
-        for level in open_levels:
-            if not _OWN[level] & attack.accepts:
-                continue
-            # Labels are the same under every policy that answers: asked once, and wherever
-            # they are all there is.
-            if level == "label" and policy != first and open_levels != ["label"]:
-                continue
-            doors.append((policy, level))
-    return doors
+    opened = {policy: levels(experiment, policy) for policy in experiment.policies}
+    return doors + doors_through(opened, _OWN, attack.accepts)
