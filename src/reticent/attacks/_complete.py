@@ -50,7 +50,12 @@ class Puzzle:
     @property
     def size(self) -> int:
         """Return the number of ways to fill one record."""
-        return int(np.prod([len(d.values) for d in self.domains]))
+        return int(np.prod(self.sizes))
+
+    @property
+    def sizes(self) -> list[int]:
+        """Return the number of values of each hidden column."""
+        return [len(d.values) for d in self.domains]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -125,7 +125,7 @@ class Calibrated:
             "lessons": int(sum(len(t) for t in truths) // answers.k),
             "records_asked": int(answers.asked.sum()),
         }
-        return claim(holes, marginals(found, [len(d.values) for d in holes.domains]), notes)
+        return claim(holes, marginals(found, holes.sizes), notes)
 
     def _lessons(
         self,
@@ -215,10 +215,9 @@ def _beliefs(
 
 def _true_places(holes: Puzzle, table: "pd.DataFrame") -> Ints:
     """Return (n,) which combination of values each record has; -1 if none of them."""
-    sizes = [len(d.values) for d in holes.domains]
     place = np.zeros(len(table), dtype=np.int64)
     known = np.ones(len(table), dtype=bool)
-    for column, domain, size in zip(holes.hidden, holes.domains, sizes, strict=True):
+    for column, domain, size in zip(holes.hidden, holes.domains, holes.sizes, strict=True):
         values = table[column].to_numpy()
         if domain.continuous:
             values = np.asarray(values, dtype=np.float64)

@@ -83,7 +83,7 @@ class Csmia:
         found = log_normalise(DECISIVE * liked + log_p)
         made = claim(
             holes,
-            marginals(found, [len(d.values) for d in holes.domains]),
+            marginals(found, holes.sizes),
             {"only_one_right": int((right.sum(axis=1) == 1).sum())},
         )
         confidence = np.where(answers.asked, case_confidence(right, liked), 0.0)

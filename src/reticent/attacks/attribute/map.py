@@ -201,7 +201,7 @@ class Map:
         )
         notes["records_asked"] = int(answers.asked.sum())
         found = prior.weighed(moving, joint_log_prior(prior.at_rest), weigh(answers))
-        return marginals(found, [len(d.values) for d in holes.domains])
+        return marginals(found, holes.sizes)
 
     def _in_turn(
         self,

@@ -127,7 +127,7 @@ class TreePaths:
             answers = Answers(flat=answer, asked=np.ones(n, dtype=bool), k=k)
             found += evidence.of_match(answers, candidates.observed)
         joint = log_normalise(log_prior + found)
-        return claim(holes, marginals(joint, [len(d.values) for d in holes.domains]), notes)
+        return claim(holes, marginals(joint, holes.sizes), notes)
 
     def _prior(
         self,

@@ -153,7 +153,7 @@ def _claim(holes: Puzzle, joint: Floats, copy: Surrogate) -> AttributeClaim:
     guesses: dict[str, Column] = {}
     posterior: dict[str, Floats] = {}
     confidence = np.ones(len(joint))
-    logs = marginals(joint, [len(domain.values) for domain in holes.domains])
+    logs = marginals(joint, holes.sizes)
     for column, domain, log_p in zip(holes.hidden, holes.domains, logs, strict=True):
         best, sure = guess(domain, log_p)
         guesses[column] = np.asarray(domain.values)[best]

@@ -7,6 +7,7 @@ import numpy as np
 
 from reticent.access import Access
 from reticent.attacks._membership_signal import ANSWERS
+from reticent.attacks._settings import at_least_one
 from reticent.attacks._surrogate import copy_model
 from reticent.attacks.base import Knowledge
 from reticent.core import (
@@ -46,8 +47,7 @@ class SurrogateModel:
     queries: int = 1000
 
     def __post_init__(self) -> None:
-        if self.queries < 1:
-            raise ValueError(f"queries is {self.queries}; it must be at least 1.")
+        at_least_one(queries=self.queries)
 
     def run(
         self, access: Access, candidates: Candidates, knowledge: Knowledge, rng: np.random.Generator

@@ -10,6 +10,7 @@ from reticent.attacks._images_black_box.linear import Linear
 from reticent.attacks._images_black_box.pictures import pictures_of
 from reticent.attacks._images_black_box.questions import allowance, public_texture
 from reticent.attacks._images_black_box.texture import Texture
+from reticent.attacks._settings import above_zero, at_least_one
 from reticent.attacks.base import Knowledge
 from reticent.core import (
     Answer,
@@ -67,12 +68,8 @@ class ExplainedPictures:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"kind is {self.kind!r}; it must be one of {list(KINDS)}.")
-        if self.queries < 1 or self.modes < 1:
-            raise ValueError(
-                f"queries is {self.queries} and modes {self.modes}; both must be at least 1."
-            )
-        if not self.reach > 0:
-            raise ValueError(f"reach is {self.reach}; it must be more than 0.")
+        at_least_one(queries=self.queries, modes=self.modes)
+        above_zero(reach=self.reach)
 
     def run(
         self, access: Access, candidates: Candidates, knowledge: Knowledge, rng: np.random.Generator

@@ -16,6 +16,7 @@ from reticent.attacks._images_black_box.questions import (
     wanted_classes,
 )
 from reticent.attacks._images_black_box.shown import Shown
+from reticent.attacks._settings import above_zero, at_least_one
 from reticent.attacks.base import Knowledge
 from reticent.core import Candidates, Channel, Family, Floats, ReconstructionClaim
 
@@ -61,14 +62,8 @@ class InverseMap:
     reach: float = 0.8
 
     def __post_init__(self) -> None:
-        if self.queries < 1 or self.modes < 1:
-            raise ValueError(
-                f"queries is {self.queries} and modes {self.modes}; both must be at least 1."
-            )
-        if not (self.contrast > 0 and self.reach > 0):
-            raise ValueError(
-                f"contrast is {self.contrast} and reach {self.reach}; both must be more than 0."
-            )
+        at_least_one(queries=self.queries, modes=self.modes)
+        above_zero(contrast=self.contrast, reach=self.reach)
 
     def run(
         self, access: Access, candidates: Candidates, knowledge: Knowledge, rng: np.random.Generator

@@ -17,6 +17,7 @@ from reticent.attacks._images_black_box.questions import (
 )
 from reticent.attacks._images_black_box.shown import Shown
 from reticent.attacks._images_black_box.texture import Texture
+from reticent.attacks._settings import above_zero, at_least_one
 from reticent.attacks.base import Knowledge
 from reticent.attacks.inversion.inverse_map import features
 from reticent.core import (
@@ -75,17 +76,10 @@ class InverseNetwork:
     reach: float = 0.8
 
     def __post_init__(self) -> None:
-        if min(self.queries, self.modes, self.rounds) < 1:
-            raise ValueError(
-                f"queries is {self.queries}, modes {self.modes} and rounds {self.rounds}; each "
-                "must be at least 1."
-            )
+        at_least_one(queries=self.queries, modes=self.modes, rounds=self.rounds)
         if self.material not in MATERIALS:
             raise ValueError(f"material is {self.material!r}; it must be one of {list(MATERIALS)}.")
-        if not (self.contrast > 0 and self.reach > 0):
-            raise ValueError(
-                f"contrast is {self.contrast} and reach {self.reach}; both must be more than 0."
-            )
+        above_zero(contrast=self.contrast, reach=self.reach)
 
     def run(
         self, access: Access, candidates: Candidates, knowledge: Knowledge, rng: np.random.Generator

@@ -11,6 +11,7 @@ from reticent.attacks._complete import Answers, Puzzle, ask, puzzle
 from reticent.attacks._encode import log_normalise
 from reticent.attacks._membership_signal import ANSWERS, floor_of, log_odds
 from reticent.attacks._posterior import Strength, fit_posterior
+from reticent.attacks._settings import at_least_one
 from reticent.attacks.base import Knowledge
 from reticent.core import (
     Bools,
@@ -73,10 +74,7 @@ class RecordRefinement:
     strength: Strength = "fast"
 
     def __post_init__(self) -> None:
-        if self.starts < 1 or self.rounds < 1:
-            raise ValueError(
-                f"starts is {self.starts} and rounds {self.rounds}; both must be at least 1."
-            )
+        at_least_one(starts=self.starts, rounds=self.rounds)
         if not self.weight >= 0:
             raise ValueError(f"weight is {self.weight}; it must not be negative.")
 

@@ -24,6 +24,7 @@ from reticent.attacks._images_black_box.questions import (
     wanted_classes,
 )
 from reticent.attacks._images_black_box.texture import Texture
+from reticent.attacks._settings import above_zero, at_least_one
 from reticent.attacks.base import Knowledge
 from reticent.core import (
     Candidates,
@@ -85,15 +86,8 @@ class SurrogatePictures:
     reach: float = 0.8
 
     def __post_init__(self) -> None:
-        if min(self.queries, self.modes, self.rounds) < 1:
-            raise ValueError(
-                f"queries is {self.queries}, modes {self.modes} and rounds {self.rounds}; each "
-                "must be at least 1."
-            )
-        if not (self.contrast > 0 and self.reach > 0):
-            raise ValueError(
-                f"contrast is {self.contrast} and reach {self.reach}; both must be more than 0."
-            )
+        at_least_one(queries=self.queries, modes=self.modes, rounds=self.rounds)
+        above_zero(contrast=self.contrast, reach=self.reach)
 
     def run(
         self, access: Access, candidates: Candidates, knowledge: Knowledge, rng: np.random.Generator

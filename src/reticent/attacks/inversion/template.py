@@ -16,6 +16,7 @@ from reticent.attacks._images.priors import (
     unit_rms,
 )
 from reticent.attacks._images.spectrum import shaped
+from reticent.attacks._settings import at_least_one
 from reticent.attacks.base import Knowledge
 from reticent.core import (
     Candidates,
@@ -71,8 +72,7 @@ class TemplateInversion:
     spectrum: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps is {self.steps}; it must be at least 1.")
+        at_least_one(steps=self.steps)
         if min(self.blur, self.moves, self.stride, self.held, self.spectrum) < 0:
             raise ValueError("blur, moves, stride, held and spectrum must not be negative.")
 

@@ -1,11 +1,13 @@
 """How attacks ask: passages, their verdicts, and the same of a reference model."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from reticent.attacks.language._public import PublicText
-from reticent.core import Bools, Floats, Ints
+from reticent.attacks.language._signals import mean_logprob
+from reticent.core import Bools, Channel, Floats, Ints
 from reticent.core.language import GREEDY, Passage, Sampling, TokenLogprobs
 from reticent.text_access import TextAccess
 
@@ -72,6 +74,28 @@ def verdicts(
             verdict = _given_back(access, passage)
         found[i] = verdict
     return found, ties
+
+
+def verdicts_where_written(
+    access: TextAccess, passages: Sequence[Passage], said: Sequence[TokenLogprobs]
+) -> tuple[Bools | None, int]:
+    """Return `verdicts`, or None and no ties if the model writes no text."""
+    if not Channel.TOKENS & access.channels:
+        return None, 0
+    return verdicts(access, passages, said)
+
+
+def drawn_plainly(said: Sequence[TokenLogprobs]) -> list[TokenLogprobs]:
+    """Return what was said as if it were drawn without a scheme: for one that is not shown."""
+    return [replace(each, sampled=each.logprobs) for each in said]
+
+
+def nats(access: TextAccess, passages: Sequence[Passage]) -> Floats:
+    """Return (n,) the log-probability of each whole wanted part."""
+    said = said_to(access, passages)
+    return np.array(
+        [mean_logprob(each) * len(p.wanted) for p, each in zip(passages, said, strict=True)]
+    )
 
 
 def _given_back(access: TextAccess, passage: Passage) -> bool:

@@ -1,12 +1,12 @@
 """How likely is a passage to come back, and within how many tries?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from reticent.attacks.language._asking import log_p, said_to, verdicts
+from reticent.attacks.language._asking import drawn_plainly, log_p, said_to, verdicts_where_written
 from reticent.attacks.language._correct import corrected
 from reticent.attacks.language._signals import LEAST, ranked
 from reticent.attacks.language.base import TextKnowledge
@@ -15,7 +15,6 @@ from reticent.core.language import (
     Passage,
     Sampling,
     TextClaim,
-    TokenLogprobs,
     draws_needed,
     extractable,
 )
@@ -72,12 +71,9 @@ class DiscoverableExtraction:
         said = said_to(access, passages, sampling=sampling)
         if not sampling.plain and all(each.sampled is None for each in said):
             sampling = Sampling()
-            said = [_plain(each) for each in said]
+            said = drawn_plainly(said)
         found = log_p(passages, said)
-        if Channel.TOKENS & access.channels:
-            greedy, ties = verdicts(access, passages, said)
-        else:
-            greedy, ties = None, 0
+        greedy, ties = verdicts_where_written(access, passages, said)
         claim = TextClaim(
             scores=ranked(np.maximum(found, LEAST)),
             verdicts=greedy,
@@ -107,7 +103,3 @@ class DiscoverableExtraction:
             draws=self.draws,
             success=self.success,
         )
-
-
-def _plain(said: TokenLogprobs) -> TokenLogprobs:
-    return replace(said, sampled=said.logprobs)

@@ -1,17 +1,17 @@
 """Find the places of whole documents that a model may give back, in one pass over each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from reticent.attacks.language._asking import log_p, said_to, verdicts
+from reticent.attacks.language._asking import drawn_plainly, log_p, said_to, verdicts_where_written
 from reticent.attacks.language._correct import corrected
 from reticent.attacks.language._signals import LEAST
 from reticent.attacks.language.base import TextKnowledge
 from reticent.core import Bools, Channel, Floats, Ints
-from reticent.core.language import Passage, Sampling, TextClaim, TokenLogprobs
+from reticent.core.language import Passage, Sampling, TextClaim
 from reticent.text_access import TextAccess
 
 
@@ -80,10 +80,9 @@ class DocumentScreening:
                 windows.append(self._window(document, int(start)))
         said = said_to(access, windows, sampling=sampling) if windows else []
         if said and all(each.sampled is None for each in said):
-            said = [_plain(each) for each in said]
+            said = drawn_plainly(said)
         found, owner = log_p(windows, said), np.array(owners, dtype=np.int64)
-        can_write = bool(Channel.TOKENS & access.channels)
-        greedy, ties = verdicts(access, windows, said) if can_write else (None, 0)
+        greedy, ties = verdicts_where_written(access, windows, said)
         exact = TextClaim(
             scores=np.maximum(np.nan_to_num(found, nan=LEAST), LEAST),
             verdicts=greedy,
@@ -213,7 +212,3 @@ def _filled(values: Floats, best: Ints, some: Bools, nothing: float) -> Floats:
     found = np.full(len(best), nothing)
     found[some] = values[best[some]]
     return found
-
-
-def _plain(said: TokenLogprobs) -> TokenLogprobs:
-    return replace(said, sampled=said.logprobs)

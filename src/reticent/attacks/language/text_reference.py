@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from reticent.attacks.language._asking import by_reference, said_to
-from reticent.attacks.language._signals import mean_logprob, ranked
+from reticent.attacks.language._asking import by_reference, nats
+from reticent.attacks.language._signals import ranked
 from reticent.attacks.language.base import TextKnowledge
-from reticent.core import Channel, Floats, NotEnoughKnowledge
+from reticent.core import Channel, NotEnoughKnowledge
 from reticent.core.language import Passage, TextClaim
 from reticent.text_access import TextAccess
 
@@ -49,17 +49,9 @@ class TextReference:
                 way_out="Name a reference model, or use min-k or text-zlib.",
             )
         letters = np.array([max(len(access.text(p.wanted)), 1) for p in passages])
-        own = _nats(access, passages) / letters
+        own = nats(access, passages) / letters
         theirs = np.mean(
-            [_nats(r, by_reference(access, r, passages)) / letters for r in knowledge.references],
+            [nats(r, by_reference(access, r, passages)) / letters for r in knowledge.references],
             axis=0,
         )
         return TextClaim(scores=ranked(own - theirs), baseline=theirs, uncorrected=ranked(own))
-
-
-def _nats(access: TextAccess, passages: Sequence[Passage]) -> Floats:
-    """Return (n,) the log-probability of each whole wanted part."""
-    said = said_to(access, passages)
-    return np.array(
-        [mean_logprob(each) * len(p.wanted) for p, each in zip(passages, said, strict=True)]
-    )

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from reticent.attacks.language._asking import said_to
-from reticent.attacks.language._signals import mean_logprob, ranked, zlib_bits
+from reticent.attacks.language._asking import nats
+from reticent.attacks.language._signals import ranked, zlib_bits
 from reticent.attacks.language.base import TextKnowledge
 from reticent.core import Channel
 from reticent.core.language import Passage, TextClaim
@@ -42,10 +42,9 @@ class TextZlib:
 
         Raises: NotExposed, BudgetSpent, BadInput.
         """
-        said = said_to(access, passages)
-        sums = [mean_logprob(each) * len(p.wanted) for p, each in zip(passages, said, strict=True)]
+        sums = nats(access, passages)
         bits = [zlib_bits(access.text(p.wanted)) for p in passages]
         return TextClaim(
-            scores=ranked(np.array(sums) / np.array(bits)),
-            uncorrected=ranked(np.array(sums) / [max(len(p.wanted), 1) for p in passages]),
+            scores=ranked(sums / np.array(bits)),
+            uncorrected=ranked(sums / [max(len(p.wanted), 1) for p in passages]),
         )

@@ -13,6 +13,7 @@ from reticent.attacks._membership_signal import (
     floor_of,
     outcomes_of,
 )
+from reticent.attacks._settings import at_least_one
 from reticent.attacks.base import Knowledge
 from reticent.core import (
     Answer,
@@ -72,8 +73,7 @@ class RangeMembership:
     keep: float = 0.75
 
     def __post_init__(self) -> None:
-        if self.questions < 1:
-            raise ValueError(f"questions is {self.questions}; it must be at least 1.")
+        at_least_one(questions=self.questions)
         if not 0 < self.keep <= 1:
             raise ValueError(f"keep is {self.keep}; it must be in (0, 1].")
         if self.radius < 0:
