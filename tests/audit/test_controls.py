@@ -11,8 +11,6 @@ from sklearn.ensemble import RandomForestRegressor
 
 from reticent.audit.bench import Bench
 from reticent.audit.controls import (
-    Deaf,
-    Telltale,
     attribute_controls,
     blind_control,
     membership_controls,
@@ -24,16 +22,13 @@ from reticent.audit.run import default_shelf
 from reticent.audit.setup import from_objects
 from reticent.audit.store import Store
 from reticent.core import (
-    Answer,
     AttributeClaim,
     Channel,
-    Domain,
     Family,
     MembershipClaim,
     Seen,
     canonical_rows,
 )
-from reticent.defences.top_k import TopK
 
 ANY = Channel.LABEL | Channel.TOP_K | Channel.SCORES | Channel.VALUE
 SHELF = default_shelf()
@@ -227,59 +222,3 @@ def test_people_of_two_populations_are_told_apart_without_the_model():
     control = blind_control(apart, rng())
     assert not control.passed
     assert control.figure.estimate > 0.9
-
-
-def test_the_telltale_is_right_about_members_and_wrong_about_others(ready):
-    subject = ready.experiment
-    planted = Telltale(subject.target, subject.members.x, subject.members.y)
-    told = planted.answer(subject.members.x)
-    assert told.labels.tolist() == subject.members.y.tolist()
-    assert told.scores.argmax(axis=1).tolist() == subject.members.y.tolist()
-    np.testing.assert_allclose(told.scores.sum(axis=1), 1)
-    other = planted.answer(subject.non_members.x)
-    raw = subject.target.answer(subject.non_members.x)
-    assert (other.labels != raw.labels).all()
-    assert not Channel.WEIGHTS & planted.channels
-
-
-def test_the_telltale_is_wrong_about_others_where_a_guard_shows_the_best_class_alone(ready):
-    subject = ready.experiment
-
-    @dataclass(frozen=True)
-    class Behind:
-        """The model as it is seen through a policy."""
-
-        channels = Channel.LABEL | Channel.TOP_K
-        name, classes, columns = "behind", subject.target.classes, subject.target.columns
-
-        def answer(self, x):
-            return TopK(k=1).apply(subject.target.answer(x), None)
-
-    planted = Telltale(Behind(), subject.members.x, subject.members.y)
-    others = subject.non_members.x
-    raw = subject.target.answer(others)
-    assert (planted.answer(others).scores.argmax(axis=1) != raw.scores.argmax(axis=1)).all()
-
-
-def test_a_telltale_with_a_scale_knows_the_nearest_grid_value(ready):
-    subject = ready.experiment
-    grid = Domain(values=np.array([20.0, 30.0, 40.0]), continuous=True, tol=5.0)
-    planted = Telltale(subject.target, subject.members.x, subject.members.y, {"age": grid})
-    near = subject.members.x.assign(age=grid.values[grid.index_of(subject.members.x["age"])])
-    right = planted.answer(near).labels == subject.members.y
-    assert right.mean() > 0.95  # two people may share a grid value
-    exact = Telltale(subject.target, subject.members.x, subject.members.y)
-    assert (exact.answer(near).labels != subject.members.y).any()
-
-
-def test_a_deaf_model_answers_as_if_everybody_had_the_same_value(ready):
-    subject = ready.experiment
-    deaf = Deaf(subject.target, {"affair": 0.0})
-    x = subject.pool.x
-    np.testing.assert_array_equal(
-        deaf.answer(x.assign(affair=0.0)).scores, deaf.answer(x.assign(affair=1.0)).scores
-    )
-    heard = subject.target.answer(x.assign(affair=0.0)).scores
-    np.testing.assert_array_equal(deaf.answer(x).scores, heard)
-    assert isinstance(deaf.answer(x), Answer)
-    assert x["affair"].nunique() == 2  # the people's own table is not touched

@@ -4,8 +4,7 @@ A control that fails makes the audit invalid: "not found" would mean nothing, or
 be an artefact of the data.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,19 +16,15 @@ from reticent.audit.plan import Task
 from reticent.audit.prepare import Prepared
 from reticent.audit.record import Control
 from reticent.audit.show import figure_of
+from reticent.audit.stand_ins import deaf, telltale
 from reticent.core import (
-    Answer,
     AttributeClaim,
     Candidates,
-    Channel,
     Column,
-    Domain,
     Family,
-    Inputs,
     Leakage,
     MembershipClaim,
     RecordClaim,
-    canonical_rows,
     stack,
 )
 from reticent.ledger import QueryLedger
@@ -42,138 +37,6 @@ CONTROL_CONFIDENCE = 0.999
 # A planted leak is there for certain, so an interval that wide would only hide it in small audits.
 PLANTED_CONFIDENCE = 0.95
 BLIND_FOLDS = 5
-SHIFT_FACTOR = 5.0  # error spreads by which a planted regressor misses whoever it does not hold
-SURE = 0.999
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Telltale:
-    """The model under audit with a leak planted in it: sure and right about its members alone.
-
-    For anybody else it is sure of the class next to the model's own. A model that is sure of most
-    strangers, or that answers with labels only, would hide a leak that touches members alone.
-
-    Attributes:
-        inner: the model.
-        members: their true records.
-        y: (n,) their outcomes.
-        scales: hidden columns that are guessed from a grid: a member is known by the grid value
-            nearest to the true one, for no guess is the true one to the last digit.
-    """
-
-    inner: Target
-    members: Inputs
-    y: Column
-    scales: Mapping[str, Domain] = field(default_factory=dict)
-    _known: dict[bytes, float] = field(init=False)
-    _shift: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        rows = self._names(self.members)
-        object.__setattr__(self, "_known", dict(zip(rows, self.y.tolist(), strict=True)))
-        values = self.inner.answer(self.members).values
-        spread = 0.0 if values is None else float(np.std(values - self.y))
-        object.__setattr__(self, "_shift", SHIFT_FACTOR * max(spread, 1e-6))
-
-    @property
-    def name(self) -> str:
-        """Return the model's name."""
-        return f"{self.inner.name} with a planted leak"
-
-    @property
-    def channels(self) -> Channel:
-        """Return the model's channels, less its weights."""
-        return self.inner.channels & ~Channel.WEIGHTS
-
-    @property
-    def classes(self) -> tuple[object, ...]:
-        """Return the model's classes."""
-        return self.inner.classes
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the model's input columns."""
-        return self.inner.columns
-
-    def answer(self, x: Inputs) -> Answer:
-        """Return answers that are sure and right for members, and beside the point for others."""
-        raw = self.inner.answer(x)
-        known = [self._known.get(row) for row in self._names(x)]
-        held = np.array([y is not None for y in known])
-        y = np.array([0.0 if v is None else v for v in known])
-        if raw.values is not None:
-            return Answer(values=np.where(held, y, raw.values + self._shift))
-        labels, scores = raw.labels, raw.scores
-        index = y.astype(np.int64)
-        if labels is not None:
-            labels = np.where(held, index, (labels + 1) % len(self.classes))
-        if scores is not None:
-            classes = scores.shape[1]
-            shown = np.where(np.isnan(scores), -np.inf, scores)  # a guard may withhold some
-            index = np.where(held, index, (shown.argmax(axis=1) + 1) % classes)
-            scores = np.full(scores.shape, (1 - SURE) / max(classes - 1, 1))
-            scores[np.arange(len(index)), index] = SURE
-        return Answer(labels=labels, scores=scores)
-
-    def _names(self, x: Inputs) -> list[bytes]:
-        if isinstance(x, np.ndarray) or not self.scales:
-            return canonical_rows(x)
-        nearest = {c: d.values[d.index_of(x[c].to_numpy())] for c, d in self.scales.items()}
-        return canonical_rows(x.assign(**nearest))
-
-    def weights(self) -> object:
-        """Return the model's weights: the leak is in the answers only."""
-        return self.inner.weights()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Deaf:
-    """The model under audit, made to ignore some columns: it cannot leak what it never reads.
-
-    Attributes:
-        inner: the model.
-        columns_ignored: the columns.
-        filler: column -> the one value that it reads instead.
-    """
-
-    inner: Target
-    filler: dict[str, object]
-
-    @property
-    def name(self) -> str:
-        """Return the model's name."""
-        return f"{self.inner.name} without {', '.join(self.filler)}"
-
-    @property
-    def channels(self) -> Channel:
-        """Return the model's channels, less its weights."""
-        return self.inner.channels & ~Channel.WEIGHTS
-
-    @property
-    def classes(self) -> tuple[object, ...]:
-        """Return the model's classes."""
-        return self.inner.classes
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the model's input columns."""
-        return self.inner.columns
-
-    def answer(self, x: Inputs) -> Answer:
-        """Return the model's answer to the same rows with the ignored columns blanked."""
-        if isinstance(x, np.ndarray):
-            return self.inner.answer(x)
-        blank = x.copy()
-        for column, value in self.filler.items():
-            blank[column] = np.repeat(np.array([value]), len(x)).astype(x[column].to_numpy().dtype)
-        return self.inner.answer(blank)
-
-    def weights(self) -> object:
-        """Return the model's weights."""
-        return self.inner.weights()
-
-
-Run = Callable[[Attack, Task, Target, int | None], Graded]
 
 
 def membership_controls(
@@ -181,7 +44,7 @@ def membership_controls(
 ) -> list[Control]:
     """Return the controls of the membership family, run with one of its attacks."""
     experiment = prepared.experiment
-    planted = Telltale(prepared.target, experiment.members.x, experiment.members.y)
+    planted = telltale(prepared.target, experiment.members.x, experiment.members.y)
     seen = _claim(prepared, attack, task, planted, rng)
     found = _grade(
         experiment, seen, experiment.is_member, rng, confidence=PLANTED_CONFIDENCE
@@ -285,7 +148,7 @@ def attribute_controls(
         scales = {c: d for c in task.hidden if (d := experiment.domains[c]).continuous}
         # The adversary's own records too: from them it learns what the answers are worth.
         sides = [s for s in (experiment.members, experiment.auxiliary) if s is not None]
-        planted = Telltale(
+        planted = telltale(
             target, stack([s.x for s in sides]), np.concatenate([s.y for s in sides]), scales
         )
         controls.append(
@@ -300,13 +163,13 @@ def attribute_controls(
             )
         )
     if task.level != "weights" and task.family is Family.ATTRIBUTE:
-        deaf = Deaf(target, {c: experiment.domains[c].values.tolist()[0] for c in task.hidden})
+        unhearing = deaf(target, {c: experiment.domains[c].values.tolist()[0] for c in task.hidden})
         controls.append(
             negative(
                 f"model that ignores {what} ({attack.name})",
                 "The model was made to read the same value for everybody; the attack may gain "
                 "nothing on imputation.",
-                _hidden(prepared, attack, task, deaf, imputation, rng).primary,
+                _hidden(prepared, attack, task, unhearing, imputation, rng).primary,
                 at_most=0.0,
             )
         )

@@ -3,30 +3,19 @@
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, final
+from typing import Any, final
 
 import numpy as np
 import torch
 
 from reticent.core import BadAnswer, BadInput, Channel, Floats, Ints
 from reticent.core.language import GREEDY, Continuation, Sampling, TokenLogprobs
+from reticent.targets._codec import Codec
 from reticent.targets._token_scores import Scored, draw, score_tokens
 
 _LOGITS = 1 << 24  # numbers in the logits that are held at once
 _CACHED = 1 << 20  # of them that are worked on at once: a processor's own memory is much faster
 _SAME = 1e-4  # logits that the head alone must agree to with the whole model
-
-
-class Codec(Protocol):
-    """Turns a text into ids and back."""
-
-    def encode(self, text: str) -> list[int]:
-        """Return the ids of a text, nothing added."""
-        ...
-
-    def decode(self, ids: list[int]) -> str:
-        """Return what ids say."""
-        ...
 
 
 @final

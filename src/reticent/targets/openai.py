@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast, final
+from typing import Any, Literal, cast, final
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -19,23 +19,12 @@ from reticent.core.language import GREEDY, Continuation, Sampling, TokenLogprobs
 from reticent.protocols import BadReply, Interface, Question, TextProtocol, WireResponse
 from reticent.protocols.openai_chat import OpenAIChat
 from reticent.protocols.openai_completions import OpenAICompletions
+from reticent.targets._codec import Codec
 from reticent.targets.http import HttpTarget, _key, _placed, _retry_after_s
 
 Kind = Literal["openai-completions", "openai-chat"]
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
-
-
-class Codec(Protocol):
-    """The endpoint's tokeniser, where it is known."""
-
-    def encode(self, text: str) -> list[int]:
-        """Return the ids of a text, nothing added."""
-        ...
-
-    def decode(self, ids: list[int]) -> str:
-        """Return what ids say."""
-        ...
 
 
 @final
