@@ -89,3 +89,15 @@ def test_inconclusive_is_not_nothing_found():
     assert summarise(sample.inconclusive()).headline.startswith("Inconclusive")
     assert summarise(sample.quiet()).headline.startswith("Nothing was found")
     assert "could have been missed" in summarise(sample.quiet()).sure[0]
+
+
+def test_an_audit_that_is_too_small_is_given_more_of_what_it_counts():
+    small = sample.inconclusive()
+    assert summarise(small).do == (
+        "Give the audit more people, or a larger tolerance, and run it again.",
+    )
+    for family in ("text", "embedding"):
+        of_texts = small.model_copy(
+            update={"cells": [c.model_copy(update={"family": family}) for c in small.cells]}
+        )
+        assert summarise(of_texts).do[0].startswith("Give the audit more texts,")

@@ -196,7 +196,8 @@ def _do(record: Record, top: Cell | None, lines: Sequence[PolicyLine]) -> tuple[
         return ("Choose at least one attack that the exposed channels allow.",)
     if top is None:
         if record.verdict == "inconclusive":
-            return ("Give the audit more people, or a larger tolerance, and run it again.",)
+            more = words.subjects(record.cells[0].family)
+            return (f"Give the audit more {more}, or a larger tolerance, and run it again.",)
         return ("Run the audit again when the model, the data or the policy changes.",)
     if top.access == "weights":
         return (

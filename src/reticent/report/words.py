@@ -67,6 +67,8 @@ CLAIMS = {
     "reconstruction": "what people in the training data look like",
 }
 
+_SUBJECTS = {"embedding": "texts", "text": "texts"}
+
 ACCESSES = {
     "label": "anyone who may ask the model, even if it answers with the bare label",
     "value": "anyone who may ask the model and sees the predicted number",
@@ -147,6 +149,11 @@ _METRICS = {
     "nearer_to_training_photos": "nearer to training photos than to other photos of the person",
     "ssim_to_nearest_training_photo": "SSIM to the nearest training photo",
 }
+
+
+def subjects(family: str) -> str:
+    """Return what an audit counts: whom, or what, it needs more of to see more."""
+    return _SUBJECTS.get(family, "people")
 
 
 def metric(name: str) -> str:
