@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reticent.core import BadInput
+from reticent.core.folders import files_below
 from reticent.textindex.fold import Fold
 
 CHUNK_BYTES = 1 << 23
@@ -54,19 +55,17 @@ def sources(paths: Sequence[Path]) -> list[Source]:
 
     Hidden files and folders are left out, and so are links.
 
-    Raises: BadInput if a path is not there.
+    Raises: BadInput if a path is not there, or a folder in it cannot be read.
     """
     found: list[Source] = []
     for path in paths:
         if path.is_file():
             found.append(_source(path.name, path))
         elif path.is_dir():
-            for each in sorted(path.rglob("*")):
-                name = each.relative_to(path)
-                if any(part.startswith(".") for part in name.parts) or each.is_symlink():
-                    continue
-                if each.is_file():
-                    found.append(_source(name.as_posix(), each))
+            found += [
+                _source(each.relative_to(path).as_posix(), each)
+                for each in files_below(path, hidden=False, links=False)
+            ]
         else:
             raise BadInput(f"{path}: there is no such file or folder.", way_out="Correct the path.")
     names = [each.name for each in found]

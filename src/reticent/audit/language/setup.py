@@ -14,6 +14,7 @@ from reticent.audit.plain_text import plain_text, unreadable
 from reticent.audit.store import key_of
 from reticent.config.language import LanguageConfig
 from reticent.core import BadInput
+from reticent.core.folders import files_below
 from reticent.core.language import LanguageModel, Passage
 from reticent.ledger import QueryLedger
 from reticent.policy import Policy
@@ -88,7 +89,8 @@ def read_texts(place: Path, column: str) -> list[tuple[str, str]]:
     Raises: BadInput for what cannot be read, or holds no text.
     """
     if place.is_dir():
-        files = sorted(p for p in place.rglob("*") if p.is_file() and p.suffix.lower() in PLAIN)
+        every = files_below(place, hidden=True, links=True)
+        files = [path for path in every if path.suffix.lower() in PLAIN]
         found = [(path.relative_to(place).as_posix(), _read(path)) for path in files]
     elif place.suffix.lower() in PLAIN:
         found = [(place.name, _read(place))]
