@@ -6,10 +6,10 @@ Needs RETICENT_DATA (or ../shared/data beside the repository), dlib-bin and face
 40 people; photos 1 to 7 train the targets, 8 to 10 teach the judges: a network, LDA, and dlib's
 face network (nearest held-out photo). "2of3": two of the three pick the right person of the
 line-up. Everything is the mean over three seeds (of training, of the draw of private people, of
-the attack). With --pictures a wall of pictures a section is written: true means above, drawn
-below. With --only the named sections alone run. With --keep a finished section's bars stay in the
-folder, and a run that was interrupted takes them from there as long as no code that they rest on
-has changed. The last line is JSON.
+the attack), over ten for the CNN, where a seed has only 20 people. With --pictures a wall of
+pictures a section is written: true means above, drawn below. With --only the named sections alone
+run. With --keep a finished section's bars stay in the folder, and a run that was interrupted takes
+them from there as long as no code that they rest on has changed. The last line is JSON.
 """
 
 import argparse

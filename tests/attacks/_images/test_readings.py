@@ -6,13 +6,12 @@ from reticent.attacks._images.climb import View
 from reticent.attacks._images.losses import LOSSES
 from reticent.attacks._images.priors import Public, blurred, unit_rms
 from reticent.attacks._images.readings import (
-    FEWEST,
     Layered,
     _joined,
     _patches,
-    drawn_on,
     learned_reading,
     readings,
+    turned,
 )
 from reticent.core import ImageSpace
 
@@ -209,27 +208,12 @@ def test_readings_see_what_a_head_was_given(planted):
     assert _alike(found[1], secret) > _alike(by_pixels, secret) + 0.1
 
 
-def test_pictures_are_drawn_on_towards_the_readings_and_end_as_far_from_the_start(planted):
-    network, secret = planted
-    model, known, y = ModuleGradient(network, SPACE), _public(), np.arange(6)
-    views = [View(added=np.zeros(SPACE.size, dtype=np.float32), by=STILL)]
+def test_pictures_are_turned_towards_the_readings_and_end_as_far_from_the_start():
     rng = np.random.default_rng(11)
-    end = known.mean + 0.05 * unit_rms(rng.standard_normal((6, SPACE.size)).astype(np.float32))
-    drawn = drawn_on(
-        model, LOSSES["logit"], end, known.mean, y, views, known, SPACE, layers=2, share=0.5
-    )
-    np.testing.assert_allclose(np.sqrt(((drawn - known.mean) ** 2).mean(axis=1)), 0.05, rtol=1e-3)
-    assert _alike(drawn, secret) > _alike(end, secret) + 0.2
-    none = drawn_on(
-        model, LOSSES["logit"], end, known.mean, y, views, known, SPACE, layers=2, share=0.0
-    )
-    np.testing.assert_allclose(none, end, atol=1e-5)
-
-
-def test_too_few_public_pictures_change_nothing(planted):
-    model, end = ModuleGradient(planted[0], SPACE), _pictures(6, 12)
-    few = _public(FEWEST - 1)
-    drawn = drawn_on(
-        model, LOSSES["logit"], end, few.mean, np.arange(6), [], few, SPACE, layers=2, share=0.5
-    )
-    assert drawn is end
+    start = np.full(SPACE.size, 0.5, dtype=np.float32)
+    way, other = (unit_rms(rng.standard_normal((6, SPACE.size))).astype(np.float32) for _ in "ab")
+    end = start + np.float32(0.05) * way
+    drawn = turned(end, start, [other, other], 0.5)
+    np.testing.assert_allclose(np.sqrt(((drawn - start) ** 2).mean(axis=1)), 0.05, rtol=1e-3)
+    np.testing.assert_allclose(unit_rms(drawn - start), unit_rms(way + other), atol=1e-4)
+    np.testing.assert_allclose(turned(end, start, [other], 0.0), end, atol=1e-6)

@@ -146,6 +146,9 @@ def test_the_restart_that_the_others_agree_with_is_claimed():
         {"generated": 2.0},
         {"generator": "gan"},
         {"broad": -1.0},
+        {"layers": -1},
+        {"read": -0.5},
+        {"spectrum": -1.0},
     ],
 )
 def test_impossible_settings_are_refused(wrong):

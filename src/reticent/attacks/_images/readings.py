@@ -114,44 +114,19 @@ def learned_reading(
     )
 
 
-def drawn_on(
-    model: Layered,
-    loss: Loss,
-    end: Rows,
-    start: Rows,
-    y: Ints,
-    views: Sequence[View],
-    known: Public,
-    space: ImageSpace,
-    *,
-    layers: int,
-    share: float,
-) -> Rows:
-    """Return pictures turned towards what inner layers would have them be: (m, size) in [0, 1].
-
-    They end as far from the start as they were.
+def turned(end: Rows, start: Rows, found: Sequence[Rows], share: float) -> Rows:
+    """Return pictures turned towards what layers would have them be, as far from the start as ever.
 
     Args:
-        model: what is attacked.
-        loss: to go down on.
-        end: (m, size) where the pixels' gradients led.
+        end: (m, size) where the pixels' gradients led, in [0, 1].
         start: (size,) or (m, size) where they set out.
-        y: (m,) the wanted class of each.
-        views: as in `readings`.
-        known: likewise.
-        space: the pictures.
-        layers: how many, from the last.
+        found: from `readings`.
         share: of each layer beside the pixels' 1.
     """
-    names = list(model.layers(end))[-layers:]
-    if not names or len(known.rows) < FEWEST:
-        return end
     way = end - start
     far = np.sqrt(np.mean(way**2, axis=1, keepdims=True))
-    turned = unit_rms(way)
-    for read in readings(model, names, loss, end, y, views, known, space):
-        turned = turned + np.float32(share) * read
-    return np.asarray(np.clip(start + far * unit_rms(turned), 0, 1), dtype=np.float32)
+    ahead = unit_rms(way) + np.float32(share) * np.sum(found, axis=0)
+    return np.asarray(np.clip(start + far * unit_rms(ahead), 0, 1), dtype=np.float32)
 
 
 def readings(

@@ -1,7 +1,7 @@
 """Image inversion: the picture that a class stands for, out of the model's own gradients."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -26,7 +26,7 @@ from reticent.attacks._images.priors import (
     subspace,
     total_variation,
 )
-from reticent.attacks._images.readings import Layered, drawn_on
+from reticent.attacks._images.readings import FEWEST, Layered, readings, turned
 from reticent.attacks._images.spectrum import shaped
 from reticent.attacks.base import Knowledge
 from reticent.core import (
@@ -44,6 +44,7 @@ MOST_MOVED = 2  # pixels that a view is moved, on pictures of 100; in proportion
 VARIED = np.float32(1.5)  # how far public pictures are taken beyond the mean to look through them
 BROAD = 8.0  # pixels, on pictures of 100
 TIED = 1e-4  # of a cosine, a restart: sums over a picture's pixels in float32 are no finer
+PLANES = (0.5, 0.5, 5)  # natural, spectrum and layers: measured on networks of faces
 _LOOKS = 8  # views that confidence is measured over
 
 
@@ -68,7 +69,9 @@ class ImageInversion:
         blur: pixels that directions are blurred by at first, on pictures of 100; None for 2 if the
             model's gradients come through convolutions or differences, else 0.
         natural: share of directions that comes from their part in public pictures, beside the
-            blur (then of one width throughout); 0 for none.
+            blur (then of one width throughout); 0 for none. None, here and below, for what is
+            best: see `PLANES` for networks with layers that keep the picture's plane, where there
+            are public pictures to learn from, 0 for other models.
         generator: "pca", "ica" or "vae": what public pictures teach of pictures; "none".
         generated: share of directions that is the pull towards what the generator can draw.
         total_variation: weight of the pull towards even areas; 0 for none.
@@ -76,9 +79,9 @@ class ImageInversion:
         contrast: power of what the wanted classes have in common, see `set_apart`; 0 for none.
         parts: principal components of public pictures that directions are kept to; 0 for all.
         spectrum: power to which public pictures' coarse and fine shapes are imposed on what was
-            drawn, see `shaped`; 0 for none, 1 to match them.
+            drawn, see `shaped`; 0 for none, 1 to match them, None for the best.
         layers: of a network's last layers that keep the picture's plane, how many are read as
-            pictures, see `readings`; 0 for none.
+            pictures, see `readings`; 0 for none, None for the best.
         read: share of each of them beside the pixels' 1.
         reach: root mean square way from the start, in [0, 1]; None for as far as public pictures
             are from their mean.
@@ -100,16 +103,16 @@ class ImageInversion:
     restarts: int = 1
     views: int = 60
     blur: float | None = None
-    natural: float = 0.0
+    natural: float | None = None
     generator: GeneratorName = "none"
     generated: float = 0.5
     total_variation: float = 0.0
     broad: float = 0.0
     contrast: float = 0.0
     parts: int = 0
-    spectrum: float = 0.0
-    layers: int = 0
-    read: float = 0.33
+    spectrum: float | None = None
+    layers: int | None = None
+    read: float = 0.25
     reach: float | None = None
 
     def __post_init__(self) -> None:
@@ -124,18 +127,16 @@ class ImageInversion:
             raise ValueError(
                 f"generator is {self.generator!r}; it must be one of {', '.join(GENERATORS)}."
             )
-        if not (0 <= self.natural <= 1 and 0 <= self.generated <= 1):
+        if not (0 <= (self.natural or 0.0) <= 1 and 0 <= self.generated <= 1):
             raise ValueError(
                 f"natural is {self.natural} and generated {self.generated}; both must be from 0 "
                 "to 1."
             )
-        if (
-            min(self.total_variation, self.broad, self.parts, self.spectrum, self.layers) < 0
-            or min(self.blur or 0.0, self.reach or 0.0) < 0
-        ):
+        lengths = (self.blur, self.reach, self.spectrum, self.layers, self.parts, self.read)
+        if min(self.total_variation, self.broad, *(one or 0.0 for one in lengths)) < 0:
             raise ValueError(
-                "total_variation, broad, parts, spectrum, layers, blur and reach must not be "
-                "negative."
+                "total_variation, broad, parts, spectrum, layers, read, blur and reach must not "
+                "be negative."
             )
 
     def run(
@@ -148,15 +149,36 @@ class ImageInversion:
         space, y = wanted_classes(candidates, knowledge, attack=self.name)
         known = public(knowledge.population, space)
         model = gradient_of(access.weights(), space, rng)
+        return self._fitting(model, known)._drawn(model, known, space, y, rng)
+
+    def _fitting(self, model: Gradient, known: Public) -> "ImageInversion":
+        """Return the attack with what was left open settled for this model."""
+        planes = (
+            isinstance(model, Layered)
+            and len(known.rows) >= FEWEST
+            and bool(model.layers(known.mean[None]))
+        )
+        natural, spectrum, layers = PLANES if planes else (0.0, 0.0, 0)
+        return replace(
+            self,
+            natural=natural if self.natural is None else self.natural,
+            spectrum=spectrum if self.spectrum is None else self.spectrum,
+            layers=layers if self.layers is None else self.layers,
+        )
+
+    def _drawn(
+        self, model: Gradient, known: Public, space: ImageSpace, y: Ints, rng: np.random.Generator
+    ) -> ReconstructionClaim:
         # Several candidates can want one class: it is drawn once.
         classes, place = np.unique(y, return_inverse=True)
+        loss = LOSSES[self.loss]
         views = self._views(model, known, space, rng)
         reach = self.reach if self.reach is not None else known.spread
         prior = self._prior(model, known, space, reach, rng)
         ends = [
             climb(
                 model,
-                LOSSES[self.loss],
+                loss,
                 prior,
                 np.repeat(start[None], len(classes), axis=0),
                 classes,
@@ -167,18 +189,21 @@ class ImageInversion:
             )
             for start in starts(known, space, self.restarts, rng)
         ]
-        drawn = most_agreed([end.rows for end in ends])
-        if self.layers and isinstance(model, Layered):
-            drawn = drawn_on(
-                model, LOSSES[self.loss], drawn, known.mean, classes, views, known, space,
-                layers=self.layers, share=self.read,
-            )  # fmt: skip
-        rows = shaped(drawn, known, space, self.spectrum)
+        steps = sum(int(end.steps.sum()) for end in ends)
+        rows = most_agreed([end.rows for end in ends])
+        read: list[str] = []
+        if self.layers and isinstance(model, Layered) and len(known.rows) >= FEWEST:
+            read = list(model.layers(rows))[-self.layers :]
+        if read and isinstance(model, Layered):
+            found = readings(model, read, loss, rows, classes, views, known, space)
+            rows = turned(rows, known.mean, found, self.read)
+            steps += len(classes)
+        rows = shaped(rows, known, space, self.spectrum or 0.0)
         return ReconstructionClaim(
             images=as_pictures(rows, space)[place],
             confidence=confidence(model, rows, classes, views[:_LOOKS], space)[place],
-            steps=sum(int(end.steps.sum()) for end in ends) * len(views),
-            notes=self._notes(model, known, views, reach, ends),
+            steps=steps * len(views),
+            notes={**self._notes(model, known, views, reach, ends), "layers_read": read},
         )
 
     def _prior(
