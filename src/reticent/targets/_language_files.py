@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any, Literal, final
 
 from reticent.core import BadInput, UntrustedFile
-from reticent.targets._llama2c import BOS, EOS, read_shape, read_tensors, read_tokens
+from reticent.targets._codec import Codec
+from reticent.targets._llama2c import (
+    BOS,
+    EOS,
+    Llama2cTokens,
+    Shape,
+    read_shape,
+    read_tensors,
+    read_tokens,
+)
 from reticent.targets.causal_lm import CausalLM
 
 Dtype = Literal["float32", "bfloat16"]
@@ -104,6 +113,27 @@ def open_tokens(path: str | Path) -> tuple[FolderTokens, int]:
         return found, len(found.tokeniser)
 
 
+def tokens_apart(path: str | Path, tokeniser: str | Path | None) -> Codec | None:
+    """Return the tokeniser of a model that is not loaded; None if it cannot be had alone.
+
+    Why it cannot is said where the model is opened.
+
+    Args:
+        path: as in `open_language_model`.
+        tokeniser: likewise.
+    """
+    found = Path(path)
+    try:
+        with _told(found):
+            if found.suffix == ".bin":
+                return _llama2c_tokens(found, tokeniser, read_shape(found))
+            if found.is_dir() or tokeniser is not None:
+                return _tokens(tokeniser or found)
+            return _gguf_tokens(found) if found.suffix == ".gguf" else None
+    except BadInput:
+        return None
+
+
 def _folder(
     folder: Path, tokeniser: str | Path | None, dtype: Dtype, trusted: bool
 ) -> tuple[Any, FolderTokens]:
@@ -140,12 +170,15 @@ def _gguf(path: Path, tokeniser: str | Path | None, dtype: Dtype) -> tuple[Any, 
             trust_remote_code=False,
             **how,
         )
-        if tokeniser is not None:
-            return model, _tokens(tokeniser)
-        found = auto.AutoTokenizer.from_pretrained(
+        return model, _gguf_tokens(path) if tokeniser is None else _tokens(tokeniser)
+
+
+def _gguf_tokens(path: Path) -> FolderTokens:
+    with _quiet():
+        found = _transformers().AutoTokenizer.from_pretrained(
             str(path.parent), gguf_file=path.name, local_files_only=True, trust_remote_code=False
         )
-    return model, FolderTokens(found)
+    return FolderTokens(found)
 
 
 def _llama2c(path: Path, tokeniser: str | Path | None, dtype: Dtype) -> tuple[Any, Any]:
@@ -153,12 +186,7 @@ def _llama2c(path: Path, tokeniser: str | Path | None, dtype: Dtype) -> tuple[An
 
     auto = _transformers()
     shape = read_shape(path)
-    beside = Path(tokeniser) if tokeniser else path.with_name(f"tok{shape.vocabulary}.bin")
-    if not beside.is_file():
-        raise BadInput(
-            f"The tokeniser {beside} of {path.name} is not there.",
-            way_out="Give it, or put it beside the model.",
-        )
+    tokens = _llama2c_tokens(path, tokeniser, shape)
     config = auto.LlamaConfig(
         vocab_size=shape.vocabulary,
         hidden_size=shape.dim,
@@ -176,7 +204,17 @@ def _llama2c(path: Path, tokeniser: str | Path | None, dtype: Dtype) -> tuple[An
     tensors = read_tensors(path, shape)
     model = auto.LlamaForCausalLM(config)
     model.load_state_dict({key: torch.from_numpy(w.copy()) for key, w in tensors.items()})
-    return model.to(_torch_dtype(dtype)), read_tokens(beside, vocabulary=shape.vocabulary)
+    return model.to(_torch_dtype(dtype)), tokens
+
+
+def _llama2c_tokens(path: Path, tokeniser: str | Path | None, shape: Shape) -> Llama2cTokens:
+    beside = Path(tokeniser) if tokeniser else path.with_name(f"tok{shape.vocabulary}.bin")
+    if not beside.is_file():
+        raise BadInput(
+            f"The tokeniser {beside} of {path.name} is not there.",
+            way_out="Give it, or put it beside the model.",
+        )
+    return read_tokens(beside, vocabulary=shape.vocabulary)
 
 
 def _tokens(path: str | Path) -> FolderTokens:

@@ -5,7 +5,7 @@ import pytest
 
 from reticent.audit.language.setup import read_texts, text_experiment
 from reticent.config import LanguageConfig, load_audit
-from reticent.core import BadInput, Channel
+from reticent.core import BadAnswer, BadInput, Channel
 
 TOML = """\
 modality = "text"
@@ -88,3 +88,38 @@ def test_text_that_is_none_is_refused(folder: Path) -> None:
     (folder / "nothing").mkdir()
     with pytest.raises(BadInput, match="holds no text"):
         read_texts(folder / "nothing", "text")
+
+
+SHORT = TOML.replace("prompt = 12", "prompt = 120")
+BRIEF = TOML.replace("[data]", "wait_s = 0.0\ntimeout_s = 1.0\n[data]")
+
+
+def test_texts_that_are_too_short_are_refused_before_an_endpoint_is_asked(folder: Path) -> None:
+    nobody = "http://127.0.0.1:9"
+    with pytest.raises(BadInput) as caught:
+        text_experiment(_loaded(folder, nobody, toml=SHORT))
+    # 240 and 200 bytes hold one passage of 140 each.
+    assert caught.value.what == (
+        "The member text has 2 passages of 140 bytes; at least 5 are needed to say anything."
+    )
+    with pytest.raises(BadAnswer):  # long enough: now it is asked
+        text_experiment(_loaded(folder, nobody, toml=BRIEF))
+
+
+def test_texts_that_are_too_short_are_refused_before_a_model_is_loaded(folder: Path) -> None:
+    pytest.importorskip("transformers")
+    from reticent.testing.small_lm import learn_tokens
+
+    codec = learn_tokens(["alpha beta gamma delta eps " * 4], vocabulary=270)
+    codec.tokeniser.save_pretrained(folder / "model")
+    local = TOML.replace('url = "{url}"\nserved_as = "ngrams"', 'path = "model"')
+    sides = [read_texts(folder / side, "text") for side in ("training", "unseen.csv")]
+    lengths = [[len(codec.encode(text)) for _, text in side] for side in sides]
+    size = min(map(max, lengths)) // 2
+    wanted = f"prompt = {size - 20}"
+    assert sum(n // size for n in lengths[0]) < 5
+    with pytest.raises(BadInput, match=f"member text has . passages of {size} tokens"):
+        text_experiment(_loaded(folder, "", toml=local.replace("prompt = 12", wanted)))
+    enough = local.replace("prompt = 12", "prompt = 1").replace("wanted = 20", "wanted = 3")
+    with pytest.raises(BadInput, match="cannot be loaded as a language model"):
+        text_experiment(_loaded(folder, "", toml=enough))

@@ -1,7 +1,7 @@
 """Everything that an audit of a language model needs before it asks its first question."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -197,17 +197,47 @@ def check_experiment(experiment: TextExperiment) -> None:
             f"{len(both)} documents are both trained on and unseen.",
             way_out="Take them out of data.unseen: a null that leaks hides a leak.",
         )
-    _, group = experiment.passages()
-    for name in (MEMBER, UNSEEN):
-        found = int((group == name).sum())
-        if found < LEAST_PASSAGES:
-            raise BadInput(
-                f"The {name} text has {found} passages of {size} {experiment.target.unit}s; at "
-                f"least {LEAST_PASSAGES} are needed to say anything.",
-                way_out="Give more text, or shorter passages (audit.prompt, audit.wanted).",
-            )
+    check_lengths(
+        map(len, experiment.training),
+        map(len, experiment.unseen),
+        size=size,
+        most=experiment.most_passages,
+        unit=experiment.target.unit,
+    )
     if not Channel.TOKENS & experiment.target.channels:
         raise BadInput(f"{experiment.target.name} writes no text.", way_out="Audit one that does.")
+
+
+def check_lengths(
+    training: Iterable[int], unseen: Iterable[int], *, size: int, most: int, unit: str
+) -> None:
+    """Refuse documents that are too short for the passages; read no further than to be sure.
+
+    Args:
+        training: lengths of the documents that the model was trained on.
+        unseen: lengths of those that it never saw; half of their passages are for matching.
+        size: of a passage.
+        most: passages under attack.
+        unit: what lengths are counted in.
+
+    Raises: BadInput for too few passages on either side.
+    """
+    for name, lengths, needed in (
+        (MEMBER, training, LEAST_PASSAGES),
+        (UNSEEN, unseen, 2 * LEAST_PASSAGES),
+    ):
+        whole = 0
+        for length in lengths:
+            whole += length // size
+            if whole >= needed:
+                break
+        found = min(most, whole * LEAST_PASSAGES // needed)
+        if found < LEAST_PASSAGES:
+            raise BadInput(
+                f"The {name} text has {found} passages of {size} {unit}s; at least "
+                f"{LEAST_PASSAGES} are needed to say anything.",
+                way_out="Give more text, or shorter passages (audit.prompt, audit.wanted).",
+            )
 
 
 def _pieces(document: Passage, most: int) -> list[Passage]:

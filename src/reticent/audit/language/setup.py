@@ -1,5 +1,6 @@
 """Make the audit of a language model from a configuration."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from reticent.attacks.language import TextKnowledge
 from reticent.attacks.language._public import PublicText
 from reticent.audit.configured import configured
 from reticent.audit.language.canary_list import read_canaries
-from reticent.audit.language.experiment import TextExperiment
+from reticent.audit.language.experiment import LEAST_PASSAGES, TextExperiment, check_lengths
 from reticent.audit.language.round_trip import check_round_trip
 from reticent.audit.plain_text import plain_text, unreadable
 from reticent.audit.store import key_of
@@ -22,6 +23,7 @@ from reticent.targets.files import files_at, files_digest
 from reticent.text_access import TextAccess
 
 PLAIN = (".txt", ".md", ".text")
+LONGEST_TOKEN = 16  # characters; hardly one is longer on the average of a text
 MOST_BYTES = 64 << 20  # of one document; a whole corpus in one file is cut into passages anyway
 
 
@@ -39,9 +41,10 @@ def text_experiment(
     Raises: BadInput for anything that cannot be read or does not fit together.
     """
     data, audit, adversary = config.data, config.audit, config.adversary
-    target, kind, digest = _target(config, kept)
     column = data.column
     read = [read_texts(config.base / side, column) for side in (data.training, data.unseen)]
+    _check_lengths(config, read)  # a model takes minutes to load, and costs money to ask
+    target, kind, digest = _target(config, kept)
     warnings = check_round_trip(
         target,
         [text for side in read for _, text in side],
@@ -128,6 +131,39 @@ def _documents(target: LanguageModel, texts: list[tuple[str, str]]) -> list[Pass
         if len(ids):
             found.append(Passage(tokens=np.asarray(ids, dtype=np.int64), document=name))
     return found
+
+
+def _check_lengths(config: LanguageConfig, read: Sequence[list[tuple[str, str]]]) -> None:
+    """Refuse texts that are too short for the passages, where that shows without the model."""
+    model = config.model
+    tokenizer = None if model.tokenizer is None else config.base / model.tokenizer
+    unit, codec = "byte", None
+    if model.url is None or tokenizer is not None:
+        from reticent.targets._language_files import open_tokens, tokens_apart
+
+        unit = "token"
+        codec = (
+            tokens_apart(config.base / str(model.path), tokenizer)
+            if model.url is None
+            else open_tokens(str(tokenizer))[0]
+        )
+        if codec is None:
+            return
+    audit = config.audit
+    size = audit.prompt + audit.wanted
+    plenty = 2 * LEAST_PASSAGES * size
+
+    def length(text: str) -> int:
+        ids = text.encode("utf-8", "replace") if codec is None else codec.encode(text)
+        return len(ids)
+
+    def at_least(text: str) -> int:
+        """Return a text's length, or that of its beginning if that suffices."""
+        found = length(text[: LONGEST_TOKEN * plenty])
+        return found if found >= plenty else length(text)
+
+    training, unseen = ((at_least(text) for _, text in side) for side in read)
+    check_lengths(training, unseen, size=size, most=audit.max_passages, unit=unit)
 
 
 def _target(config: LanguageConfig, kept: Path | None) -> tuple[LanguageModel, str, str]:
