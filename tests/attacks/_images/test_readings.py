@@ -130,7 +130,8 @@ def test_patches_put_together_are_the_picture(cells, stride, over, colours, cut)
     space = ImageSpace(shape=(h, w, colours) if colours else (h, w))
     rows = np.random.default_rng(4).random((2, space.size)).astype(np.float32)
     side = stride + over
-    back = _joined(_patches(rows, cells, stride, side, space), stride, side, space)
+    patches = _patches(rows, cells, stride, side, space).reshape(2, *cells, -1)
+    back = _joined(patches, stride, side, space)
     np.testing.assert_allclose(back, rows, atol=1e-5)
 
 
@@ -217,3 +218,35 @@ def test_pictures_are_turned_towards_the_readings_and_end_as_far_from_the_start(
     np.testing.assert_allclose(np.sqrt(((drawn - start) ** 2).mean(axis=1)), 0.05, rtol=1e-3)
     np.testing.assert_allclose(unit_rms(drawn - start), unit_rms(way + other), atol=1e-4)
     np.testing.assert_allclose(turned(end, start, [other], 0.0), end, atol=1e-6)
+
+
+def test_a_layer_that_does_not_show_the_picture_is_left_out():
+    class Scattered(torch.nn.Module):
+        """Four axes, and no plane: every number is a sum over the whole picture."""
+
+        def __init__(self):
+            torch.nn.Module.__init__(self)
+            drawn = torch.Generator().manual_seed(1)
+            self.weight = torch.randn(SPACE.size, 6 * 8 * 8, generator=drawn) / SPACE.size**0.5
+
+        def forward(self, x):
+            return (x.flatten(1) @ self.weight).reshape(-1, 6, 8, 8)
+
+    network = torch.nn.Sequential(
+        Scattered(), torch.nn.Flatten(), torch.nn.Linear(6 * 8 * 8, 3)
+    ).eval()
+    model, known = ModuleGradient(network, SPACE), _public(200)
+    assert model.layers(known.rows[:1]) == ["0"]
+    assert (
+        readings(
+            model,
+            ["0"],
+            LOSSES["logit"],
+            known.rows[:3],
+            np.arange(3),
+            [View(added=np.zeros(SPACE.size, dtype=np.float32), by=STILL)],
+            known,
+            SPACE,
+        )
+        == []
+    )

@@ -25,12 +25,14 @@ from reticent.attacks._images.losses import Loss
 from reticent.attacks._images.priors import Public, moved, unit_rms
 from reticent.core import ImageSpace, Ints
 
+LEAST = 0.5  # cosine of a public picture, less the mean, with what a layer tells of it
 FEWEST = 30  # public pictures: fewer teach no reading
 DOUBT = 3.0  # how much more noise than signal a reading takes its maps to hold
 _NEAR = 8  # pixels to each side that a neighbourhood reaches out, on pictures of 100
 _MOST_INPUTS = 1200  # numbers in a neighbourhood
 _EXAMPLES = 40_000  # neighbourhoods that a reading is learned from
 _BATCH = 50  # pictures at a time
+_AT_ONCE = 8  # pictures read at a time
 _LEAST_NEAR = 3
 _HALVES = ((0, 0), (1, 0), (0, 1), (1, 1))  # half cells that public pictures are moved by
 _FAINTEST = 1e-12
@@ -58,7 +60,7 @@ class Reading:
     """A linear map from a neighbourhood of maps to a patch of the picture around its middle.
 
     Attributes:
-        weights: (channels x near^2, side^2 x colours).
+        weights: (channels x near^2, colours x side^2).
         near: cells of a neighbourhood's side, odd.
         stride: pixels from one cell to the next.
         side: pixels of a patch's side, at least `stride`.
@@ -73,8 +75,12 @@ class Reading:
 
     def __call__(self, maps: Maps) -> Rows:
         """Return (n, size) what maps, or directions in them, look like."""
-        around = _around(maps, self.near)
-        return _joined(around @ self.weights, self.stride, self.side, self.space)
+        found = []
+        for start in range(0, len(maps), _AT_ONCE):  # neighbourhoods are many times their maps
+            around = _around(maps[start : start + _AT_ONCE], self.near)
+            patches = around.reshape(*around.shape[:3], -1) @ self.weights
+            found.append(_joined(patches, self.stride, self.side, self.space))
+        return np.concatenate(found)
 
 
 def learned_reading(
@@ -104,9 +110,9 @@ def learned_reading(
     both = np.zeros((inputs, outputs), dtype=np.float32)
     for rows in _shown(known, space, stride // 2):
         (maps,) = model.maps(rows, [name])
-        x = _flat(_around(maps - usual, near))[::every]
+        x = _some(_around(maps - usual, near), every)
         gram += x.T @ x
-        both += x.T @ _flat(_patches(rows - known.mean, cells, stride, side, space))[::every]
+        both += x.T @ _some(_patches(rows - known.mean, cells, stride, side, space), every)
     ridge = np.float32(max(doubt * float(np.trace(gram)) / inputs, _FAINTEST))
     weights = np.linalg.solve(gram + ridge * np.eye(inputs, dtype=np.float32), both)
     return Reading(
@@ -141,6 +147,8 @@ def readings(
 ) -> list[Rows]:
     """Return, for each layer, where it would have the pictures go: (m, size), root mean square 1.
 
+    Layers that do not show what is in a picture are left out.
+
     Args:
         model: what is attacked.
         names: the layers.
@@ -161,10 +169,23 @@ def readings(
             for slope in model.slopes(seen, names, loss, y)
         ]
         total = [a + b for a, b in zip(total, clean, strict=True)] if total else clean
-    return [
-        unit_rms(learned_reading(model, name, known, space)(-slope))
-        for name, slope in zip(names, total, strict=True)
-    ]
+    found = []
+    for name, slope in zip(names, total, strict=True):
+        reading = learned_reading(model, name, known, space)
+        if shown(reading, model, name, known) >= LEAST:
+            found.append(unit_rms(reading(-slope)))
+    return found
+
+
+def shown(reading: Reading, model: Layered, name: str, known: Public) -> float:
+    """Return how much of public pictures a layer shows: the mean cosine with what is read of them.
+
+    Axes that are no plane, such as a transformer's attention, show little.
+    """
+    some = known.rows[:: max(len(known.rows) // _BATCH, 1)]
+    (maps,) = model.maps(some, [name])
+    read, away = reading(maps - _mean_maps(model, name, known)), some - known.mean
+    return float(np.mean(np.sum(unit_rms(read) * unit_rms(away), axis=1)) / away.shape[1])
 
 
 def _mean_maps(model: Layered, name: str, known: Public) -> Maps:
@@ -183,21 +204,22 @@ def _shown(known: Public, space: ImageSpace, half: int) -> Iterator[Rows]:
             yield moved(known.rows[start : start + _BATCH], space, half * np.array(by))
 
 
-def _flat(cells: Rows) -> Rows:
-    """Return (n, h, w, d) as (n x h x w, d)."""
-    return cells.reshape(-1, cells.shape[-1])
+def _some(cells: Rows, every: int) -> Rows:
+    """Return (m, d) what is in one cell of so many, of (n, h, w, ...)."""
+    at = np.unravel_index(np.arange(0, math.prod(cells.shape[:3]), every), cells.shape[:3])
+    return cells[at].reshape(len(at[0]), -1)
 
 
 def _around(maps: Maps, near: int) -> Rows:
-    """Return (n, h, w, c x near^2) the neighbourhood of each cell; the border is repeated."""
+    """Return (n, h, w, c, near, near) the neighbourhood of each cell; the border is repeated."""
     r = near // 2
     wide = np.pad(maps, ((0, 0), (0, 0), (r, r), (r, r)), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(wide, (near, near), axis=(2, 3))
-    return windows.transpose(0, 2, 3, 1, 4, 5).reshape(*windows.shape[:1], *maps.shape[2:], -1)
+    return windows.transpose(0, 2, 3, 1, 4, 5)
 
 
 def _patches(rows: Rows, cells: tuple[int, ...], stride: int, side: int, space: ImageSpace) -> Rows:
-    """Return (n, h, w, side^2 x colours) the patch around each cell; the border is repeated."""
+    """Return (n, h, w, colours, side, side) the patch around each cell; the border is repeated."""
     x = rows.reshape(len(rows), *space.shape[:2], -1)
     before = (side - stride) // 2
     after = [
@@ -206,12 +228,14 @@ def _patches(rows: Rows, cells: tuple[int, ...], stride: int, side: int, space: 
     ]
     wide = np.pad(x, ((0, 0), (before, after[0]), (before, after[1]), (0, 0)), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(wide, (side, side), axis=(1, 2))
-    taken = windows[:, ::stride, ::stride][:, : cells[0], : cells[1]]  # (n, h, w, colours, s, s)
-    return taken.reshape(*taken.shape[:3], -1)
+    return windows[:, ::stride, ::stride][:, : cells[0], : cells[1]]
 
 
 def _joined(patches: Rows, stride: int, side: int, space: ImageSpace) -> Rows:
-    """Return (n, size) pictures of overlapping patches; each counts most at its middle."""
+    """Return (n, size) pictures of overlapping patches, (n, h, w, colours x side^2).
+
+    Each counts most at its middle.
+    """
     n, h, w = patches.shape[:3]
     cells = patches.reshape(n, h, w, -1, side, side)
     fading = np.hanning(side + 2)[1:-1].astype(np.float32)

@@ -196,7 +196,7 @@ class ImageInversion:
             read = list(model.layers(rows))[-self.layers :]
         if read and isinstance(model, Layered):
             found = readings(model, read, loss, rows, classes, views, known, space)
-            rows = turned(rows, known.mean, found, self.read)
+            rows = turned(rows, known.mean, found, self.read) if found else rows
             steps += len(classes)
         rows = shaped(rows, known, space, self.spectrum or 0.0)
         return ReconstructionClaim(
