@@ -116,7 +116,7 @@ def out_of_fold(
     learners, rows, target = _learners(column, domain, population, strength, rng)
     marginal = _prior(domain, target)
     names = tuple(features)
-    everyone = table(_frame(population), names, population.y if sees_outcome else None)
+    everyone = table(named_columns(population), names, population.y if sees_outcome else None)
     out = marginal(everyone)
     if len(learners) == 1:
         return out
@@ -176,7 +176,7 @@ def _learners(
 
     if population is None or len(population) == 0:
         return {"prior": prior}, np.empty(0, np.int64), np.empty(0, np.int64)
-    raw = _frame(population)[column].to_numpy()
+    raw = named_columns(population)[column].to_numpy()
     usable = np.ones(len(raw), dtype=bool)
     if domain.continuous:
         raw = np.asarray(raw, dtype=np.float64)
@@ -215,12 +215,16 @@ def smoothed(counts: Floats, prior: Floats) -> Floats:
 def _training(
     column: str, population: Population, rows: Ints, names: tuple[str, ...], sees_outcome: bool
 ) -> tuple["pd.DataFrame", Column]:
-    x = _frame(population)
+    x = named_columns(population)
     y = population.y if sees_outcome else None
     return _rows(table(x, names, y), rows), x[column].to_numpy()[rows]
 
 
-def _frame(population: Population) -> "pd.DataFrame":
+def named_columns(population: Population) -> "pd.DataFrame":
+    """Return the adversary's records as a table.
+
+    Raises: BadInput for a plain array.
+    """
     if isinstance(population.x, np.ndarray):
         raise BadInput(
             f"The auxiliary records are an array of shape {population.x.shape}; attribute "

@@ -1,7 +1,8 @@
 """Run one task and grade it: what one cell of the record is made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from reticent.access import Access
 from reticent.attacks import Attack, Knowledge, Reference
 from reticent.attacks._kept import INPUTS, in_space
 from reticent.attacks._rows import match_rows
+from reticent.audit.fewer_queries import SHARES, success_curve, with_fewer
 from reticent.audit.grade import (
     Graded,
     grade_artefact,
@@ -21,19 +23,16 @@ from reticent.audit.grade import (
 from reticent.audit.plan import Task
 from reticent.audit.prepare import Prepared
 from reticent.audit.profiles import Profiles, draw_profiles
-from reticent.audit.record import Curve
 from reticent.core import (
     ArtefactClaim,
     AttributeClaim,
     Bools,
-    BudgetSpent,
     Candidates,
     Claim,
     ExtractionClaim,
     Family,
     Inputs,
     MembershipClaim,
-    NotEnoughKnowledge,
     RangeClaim,
     RecordClaim,
     Seen,
@@ -41,7 +40,6 @@ from reticent.core import (
 from reticent.ledger import QueryLedger
 from reticent.stats.roc import auc
 
-BUDGET_SHARES = (1 / 16, 1 / 4)  # of the queries that an attack asks when nobody stops it
 CURVE_FROM = 1.5  # queries a person from which success is drawn against queries
 
 
@@ -81,21 +79,14 @@ def run_task(
     Raises: NotExposed, BudgetSpent, NotEnoughKnowledge, BadAnswer.
     """
     budget = prepared.experiment.query_budget
-    draws = rng.spawn(1 + len(BUDGET_SHARES))
+    draws = rng.spawn(1 + len(SHARES))
     outcome = _at_budget(prepared, attack, task, imputation, draws[0], budget)
     if not _worth_a_curve(prepared, outcome):
         return outcome
-    points = [
-        point
-        for share, draw in zip(BUDGET_SHARES, draws[1:], strict=True)
-        if (
-            point := _try_budget(
-                prepared, attack, task, imputation, draw, int(share * outcome.queries)
-            )
-        )
-        is not None
-    ]
-    curve = _curve([*points, outcome])
+    points = with_fewer(
+        outcome.queries, draws[1:], partial(_at_budget, prepared, attack, task, imputation)
+    )
+    curve = success_curve((o.queries, o.graded.primary) for o in [*points, outcome])
     if curve is None:
         return outcome
     graded = replace(outcome.graded, curves=(*outcome.graded.curves, curve))
@@ -129,36 +120,6 @@ def _worth_a_curve(prepared: Prepared, outcome: Outcome) -> bool:
         and task.seen is Seen.Y
         and outcome.queries > CURVE_FROM * len(experiment.is_member)
     )
-
-
-def _try_budget(
-    prepared: Prepared,
-    attack: Attack,
-    task: Task,
-    imputation: AttributeClaim | None,
-    rng: np.random.Generator,
-    query_budget: int,
-) -> Outcome | None:
-    """Return the outcome with fewer queries; None for an attack that cannot make do with them."""
-    try:
-        return _at_budget(prepared, attack, task, imputation, rng, query_budget)
-    except (BudgetSpent, NotEnoughKnowledge):
-        return None
-
-
-def _curve(outcomes: Sequence[Outcome]) -> Curve | None:
-    """Return success against the queries really asked, one point an outcome."""
-    points = sorted(
-        (o.queries, p.estimate, p.lower, p.upper)
-        for o in outcomes
-        if (p := o.graded.primary).estimate is not None
-        and p.lower is not None
-        and p.upper is not None
-    )
-    if len(points) < 2:
-        return None
-    x, y, lower, upper = (list(map(float, column)) for column in zip(*points, strict=True))
-    return Curve(name="success_against_queries", x=x, y=y, lower=lower, upper=upper)
 
 
 def _grade(

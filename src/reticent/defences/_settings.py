@@ -6,7 +6,7 @@ Settings are brought to one type each, so that 1 and 1.0 give one policy and one
 import math
 from numbers import Real
 
-from reticent.core import Answer, BadPolicy
+from reticent.core import Answer, BadPolicy, Floats
 
 
 def number(name: str, value: object, *, low: float, high: float, open_low: bool = False) -> float:
@@ -58,3 +58,16 @@ def refuse_values(kind: str, answer: Answer) -> None:
             way_out="Use round, quantise, truncate, clip, keyed_noise or rotate, or leave the step "
             "out.",
         )
+
+
+def embeddings_of(kind: str, answer: Answer, *, way_out: str) -> Floats:
+    """Return (n, d) the embeddings of an answer.
+
+    Raises: BadPolicy if it has none: `kind` makes no sense there.
+    """
+    if answer.embeddings is None:
+        raise BadPolicy(
+            f"The policy has a {kind} step, but the model does not answer with an embedding.",
+            way_out=way_out,
+        )
+    return answer.embeddings

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from reticent.core import Answer, BadPolicy, Channel, Floats
-from reticent.defences._settings import whole
+from reticent.core import Answer, Channel, Floats
+from reticent.defences._settings import embeddings_of, whole
 from reticent.defences.base import Keyed
 
 MOST_BITS = 16
@@ -44,13 +44,12 @@ class Quantise:
 
         Raises: BadPolicy if the answer has none.
         """
-        if answer.embeddings is None:
-            raise BadPolicy(
-                "The policy has a quantise step, but the model does not answer with an embedding.",
-                way_out="Leave the step out; round and bucket are for scores and values.",
-            )
-        found = answer.embeddings
-        return Answer(embeddings=_signs(found) if self.bits == 1 else self._levels(found))
+        x = embeddings_of(
+            self.kind,
+            answer,
+            way_out="Leave the step out; round and bucket are for scores and values.",
+        )
+        return Answer(embeddings=_signs(x) if self.bits == 1 else self._levels(x))
 
     def _levels(self, x: Floats) -> Floats:
         largest = np.fmax.reduce(np.abs(x), axis=1, initial=0.0)[:, None]

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from reticent.core import Answer, BadPolicy, Channel, Floats, Ints
+from reticent.core import Answer, Channel, Floats, Ints
+from reticent.defences._settings import embeddings_of
 from reticent.defences.base import Keyed
 
 # A round takes a quarter off what a coordinate's fourth moment still tells of where it began: after
@@ -48,15 +49,13 @@ class Rotate:
 
         Raises: BadPolicy if the answer has none.
         """
-        if answer.embeddings is None:
-            raise BadPolicy(
-                "The policy has a rotate step, but the model does not answer with an embedding.",
-                way_out="Leave the step out; keyed_noise is for scores and values.",
-            )
-        d = answer.embeddings.shape[1]
+        x = embeddings_of(
+            self.kind, answer, way_out="Leave the step out; keyed_noise is for scores and values."
+        )
+        d = x.shape[1]
         label = b"reticent-rotation-v1:%d:%d" % (noise.step, d)
         seed = hmac.digest(noise.secret, label, hashlib.sha256)
-        return Answer(embeddings=_turned(answer.embeddings, _walk(seed, d)))
+        return Answer(embeddings=_turned(x, _walk(seed, d)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

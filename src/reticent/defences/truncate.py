@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from reticent.core import Answer, BadPolicy, Channel
-from reticent.defences._settings import whole
+from reticent.core import Answer, Channel
+from reticent.defences._settings import embeddings_of, whole
 from reticent.defences.base import Keyed
 
 MOST_DIMENSIONS = 1_000_000
@@ -44,12 +44,8 @@ class Truncate:
 
         Raises: BadPolicy if the answer has none.
         """
-        if answer.embeddings is None:
-            raise BadPolicy(
-                "The policy has a truncate step, but the model does not answer with an embedding.",
-                way_out="Leave the step out; top_k is for scores.",
-            )
-        cut = answer.embeddings.copy()
+        x = embeddings_of(self.kind, answer, way_out="Leave the step out; top_k is for scores.")
+        cut = x.copy()
         rest = cut[:, self.dimensions :]
         rest[~np.isnan(rest)] = 0.0
         return Answer(embeddings=cut)

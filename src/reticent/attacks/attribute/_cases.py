@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from reticent.attacks._beliefs import fit_beliefs
 from reticent.attacks._complete import Puzzle, joint_log_prior
-from reticent.attacks.attribute._beliefs import fit_beliefs
 from reticent.attacks.base import Knowledge
 from reticent.core import Candidates, Floats, Ints, NotEnoughKnowledge
 

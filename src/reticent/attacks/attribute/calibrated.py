@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from reticent.access import PREDICTED, Access
+from reticent.attacks._beliefs import believe, claim, fit_beliefs, learners_of
 from reticent.attacks._complete import (
     Puzzle,
     ask_jointly,
@@ -15,8 +16,7 @@ from reticent.attacks._complete import (
     puzzle,
 )
 from reticent.attacks._encode import Encoder, fit_encoder, log_normalise
-from reticent.attacks._posterior import Strength, out_of_fold
-from reticent.attacks.attribute._beliefs import believe, claim, fit_beliefs, learners_of
+from reticent.attacks._posterior import Strength, named_columns, out_of_fold
 from reticent.attacks.attribute._features import features
 from reticent.attacks.base import Knowledge, Shadow
 from reticent.core import (
@@ -95,7 +95,7 @@ class Calibrated:
             )
         shadows = knowledge.shadows
         population = knowledge.population or shadows[0].population
-        encoder = fit_encoder(_table(population)[list(holes.known)])
+        encoder = fit_encoder(named_columns(population)[list(holes.known)])
         fitted = fit_beliefs(
             holes,
             Knowledge(population=population, domains=knowledge.domains),
@@ -142,7 +142,7 @@ class Calibrated:
             key = id(shadow.population.x)
             if key not in beliefs:
                 beliefs[key] = _beliefs(holes, candidates, shadow.population, self.strength, rng)
-            table = _table(shadow.population)
+            table = named_columns(shadow.population)
             place = _true_places(holes, table)
             use = place >= 0
             if self.learn_from == "members":
@@ -240,13 +240,3 @@ def _observed(shadow: Shadow, full: "pd.DataFrame", candidates: Candidates) -> A
         scores=got.scores if seen.scores is not None else None,
         values=got.values if seen.values is not None else None,
     )
-
-
-def _table(population: Population) -> "pd.DataFrame":
-    if isinstance(population.x, np.ndarray):
-        raise BadInput(
-            f"The auxiliary records are an array of shape {population.x.shape}; attribute "
-            "inference reads named columns.",
-            way_out="Pass them as a table with column names.",
-        )
-    return population.x

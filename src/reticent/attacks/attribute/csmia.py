@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from reticent.access import Access
+from reticent.attacks._beliefs import claim
 from reticent.attacks._complete import ask_jointly, marginals, puzzle
 from reticent.attacks._encode import log_normalise
-from reticent.attacks.attribute._beliefs import claim
 from reticent.attacks.attribute._cases import log_frequencies, reference
 from reticent.attacks.attribute._evidence import shown_of_class
 from reticent.attacks.base import Knowledge

@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from reticent.access import Access
+from reticent.attacks._beliefs import believe, claim, fit_beliefs, learners_of
 from reticent.attacks._complete import puzzle
 from reticent.attacks._posterior import Strength
-from reticent.attacks.attribute._beliefs import believe, claim, fit_beliefs, learners_of
 from reticent.attacks.base import Knowledge
 from reticent.core import NO_CHANNEL, AttributeClaim, Candidates, Channel, Family
 

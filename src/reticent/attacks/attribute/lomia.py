@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from reticent.access import Access
+from reticent.attacks._beliefs import claim
 from reticent.attacks._complete import Puzzle, ask_jointly, combinations, puzzle
 from reticent.attacks._posterior import Strength, fit_posterior
-from reticent.attacks.attribute._beliefs import claim
 from reticent.attacks.attribute._cases import reference
 from reticent.attacks.base import Knowledge
 from reticent.core import (

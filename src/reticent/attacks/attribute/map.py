@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from reticent.access import PREDICTED, Access
+from reticent.attacks._beliefs import believe, claim, fit_beliefs, learners_of
 from reticent.attacks._complete import (
     Answers,
     Puzzle,
@@ -19,7 +20,6 @@ from reticent.attacks._complete import (
 from reticent.attacks._encode import log_normalise
 from reticent.attacks._posterior import Strength, guess
 from reticent.attacks.attribute import _evidence as evidence
-from reticent.attacks.attribute._beliefs import believe, claim, fit_beliefs, learners_of
 from reticent.attacks.attribute._performance import measure
 from reticent.attacks.base import Knowledge
 from reticent.core import (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from reticent.access import Access
+from reticent.attacks._beliefs import claim, fit_beliefs, learners_of
 from reticent.attacks._complete import (
     Answers,
     Puzzle,
@@ -21,7 +22,6 @@ from reticent.attacks._encode import log_normalise
 from reticent.attacks._posterior import Strength
 from reticent.attacks._tree import Grove, Tree, grove, mass
 from reticent.attacks.attribute import _evidence as evidence
-from reticent.attacks.attribute._beliefs import claim, fit_beliefs, learners_of
 from reticent.attacks.base import Knowledge
 from reticent.core import (
     Answer,

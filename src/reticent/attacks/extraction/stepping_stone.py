@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from reticent.access import Access
+from reticent.attacks._beliefs import fit_beliefs
 from reticent.attacks._complete import (
     Puzzle,
     check_size,
@@ -17,7 +18,7 @@ from reticent.attacks._complete import (
 )
 from reticent.attacks._encode import log_normalise
 from reticent.attacks._membership_signal import ANSWERS
-from reticent.attacks._posterior import Strength, fit_posterior, guess
+from reticent.attacks._posterior import Strength, guess
 from reticent.attacks._surrogate import Surrogate, copy_model
 from reticent.attacks.base import Knowledge
 from reticent.core import (
@@ -98,18 +99,8 @@ class SurrogateMap:
             attack=self.name,
         )
         found = evidence_of(copy, rows, candidates.y, len(access.classes), holes.size)
-        priors = [
-            fit_posterior(
-                column,
-                domain,
-                knowledge.population,
-                holes.known,
-                sees_outcome=False,
-                strength=self.strength,
-                rng=rng,
-            ).log_proba(holes.x, None)
-            for column, domain in zip(holes.hidden, holes.domains, strict=True)
-        ]
+        fitted = fit_beliefs(holes, knowledge, sees_outcome=False, strength=self.strength, rng=rng)
+        priors = [p.log_proba(holes.x, None) for p in fitted]
         joint = log_normalise(joint_log_prior(priors) + found)
         return _claim(holes, joint, copy)
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from reticent.access import Access
+from reticent.attacks._beliefs import fit_beliefs
 from reticent.attacks._complete import Answers, Puzzle, ask, puzzle
 from reticent.attacks._encode import log_normalise
 from reticent.attacks._membership_signal import ANSWERS, floor_of, log_odds
-from reticent.attacks._posterior import Strength, fit_posterior
+from reticent.attacks._posterior import Strength
 from reticent.attacks._settings import at_least_one
 from reticent.attacks.base import Knowledge
 from reticent.core import (
@@ -92,18 +93,7 @@ class RecordRefinement:
                 way_out="Set aside auxiliary rows.",
             )
         holes = puzzle(candidates, knowledge, attack=self.name)
-        fitted = [
-            fit_posterior(
-                column,
-                domain,
-                knowledge.population,
-                holes.known,
-                sees_outcome=False,
-                strength=self.strength,
-                rng=rng,
-            )
-            for column, domain in zip(holes.hidden, holes.domains, strict=True)
-        ]
+        fitted = fit_beliefs(holes, knowledge, sees_outcome=False, strength=self.strength, rng=rng)
         priors = [p.log_proba(holes.x, None) for p in fitted]
         before, ends = access.queries, []
         for i in range(self.starts):

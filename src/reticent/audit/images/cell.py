@@ -1,19 +1,18 @@
 """Run one attack on pictures and grade it: what one cell of the record is made of."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from reticent.attacks import Attack
+from reticent.audit.fewer_queries import SHARES, success_curve, with_fewer
 from reticent.audit.grade.base import Graded
 from reticent.audit.images.door import Setting
 from reticent.audit.images.grade import Bench, grade, pictures_of
 from reticent.audit.plan import Task
-from reticent.audit.record import Curve
-from reticent.core import BudgetSpent, NotEnoughKnowledge, ReconstructionClaim
-
-BUDGET_SHARES = (1 / 16, 1 / 4)  # of the queries that an attack asks when nobody stops it
+from reticent.core import BudgetSpent, ReconstructionClaim
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -44,21 +43,17 @@ def run_cell(
     Raises: NotExposed, NotEnoughKnowledge, BadAnswer, BadInput.
     """
     budget = bench.experiment.query_budget
-    draws = rng.spawn(1 + len(BUDGET_SHARES))
+    draws = rng.spawn(1 + len(SHARES))
     try:
         outcome = _at_budget(bench, setting, attack, task, draws[0], budget)
     except BudgetSpent as error:
         return _unfinished(bench, task, error, draws[0])
     if outcome.queries < 2 * len(bench.experiment.people):
         return outcome
-    points = [outcome]
-    for share, draw in zip(BUDGET_SHARES, draws[1:], strict=True):
-        try:
-            fewer = int(share * outcome.queries)
-            points.append(_at_budget(bench, setting, attack, task, draw, fewer))
-        except (BudgetSpent, NotEnoughKnowledge):
-            continue  # an attack that cannot make do with so few
-    curve = _curve(points)
+    points = with_fewer(
+        outcome.queries, draws[1:], partial(_at_budget, bench, setting, attack, task)
+    )
+    curve = success_curve((o.queries, o.graded.primary) for o in [*points, outcome])
     if curve is None:
         return outcome
     return replace(outcome, graded=replace(outcome.graded, curves=(curve,)))
@@ -118,18 +113,3 @@ def _unfinished(bench: Bench, task: Task, error: BudgetSpent, rng: np.random.Gen
         steps=0,
         notes={"stopped": str(error)},
     )
-
-
-def _curve(outcomes: list[Outcome]) -> Curve | None:
-    """Return success against the queries really asked, one point an outcome."""
-    points = sorted(
-        (o.queries, p.estimate, p.lower, p.upper)
-        for o in outcomes
-        if (p := o.graded.primary).estimate is not None
-        and p.lower is not None
-        and p.upper is not None
-    )
-    if len({x for x, *_ in points}) < 2:
-        return None
-    x, y, lower, upper = (list(map(float, column)) for column in zip(*points, strict=True))
-    return Curve(name="success_against_queries", x=x, y=y, lower=lower, upper=upper)

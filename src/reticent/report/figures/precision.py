@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from reticent.audit.record import Cell, Curve
 from reticent.report.figures import svg
-from reticent.report.figures.roc import curve_of
+from reticent.report.figures.roc import curve_of, curves_of
 from reticent.report.format import NO_DATA, number, one_line
 
 RECALLS = (0.01, 0.1, 0.5)
@@ -23,11 +23,7 @@ def draw(cells: Sequence[tuple[Cell, int]], name: str, where: str) -> Markup:
         name: an id, unique in the page.
         where: what the cells share, for the title.
     """
-    curves = [
-        (curve, style)
-        for cell, style in cells
-        if (curve := curve_of(cell, "precision_recall")) is not None
-    ]
+    curves = curves_of(cells, "precision_recall")
     frame = svg.Frame(340, 252, svg.Scale(0, 1, 50, 316), svg.Scale(0, 1, 212, 12))
     parts = [*svg.axis(frame, "x", _SHARES, "recall"), *svg.axis(frame, "y", _SHARES, "precision")]
     parts += [

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from reticent.audit.record import Cell
 from reticent.report.figures import svg
-from reticent.report.figures.roc import curve_of
+from reticent.report.figures.roc import curve_of, curves_of
 from reticent.report.format import NO_DATA, number, one_line
 
 
@@ -19,11 +19,7 @@ def draw(cells: Sequence[tuple[Cell, int]], name: str, where: str) -> Markup:
         name: an id, unique in the page.
         where: what the cells share, for the title.
     """
-    curves = [
-        (curve, style)
-        for cell, style in cells
-        if (curve := curve_of(cell, "success_against_queries")) is not None
-    ]
+    curves = curves_of(cells, "success_against_queries")
     most = max((x for curve, _ in curves for x in curve.x), default=10.0)
     high = 10.0
     while high < most:

@@ -17,6 +17,11 @@ def curve_of(cell: Cell, name: str) -> Curve | None:
     return next((c for c in cell.curves if c.name == name and len(c.x) > 1), None)
 
 
+def curves_of(cells: Sequence[tuple[Cell, int]], name: str) -> list[tuple[Curve, int]]:
+    """Return the curves of that name with the numbers of their cells' styles."""
+    return [(curve, style) for cell, style in cells if (curve := curve_of(cell, name)) is not None]
+
+
 def draw(cells: Sequence[tuple[Cell, int]], name: str, where: str) -> Markup:
     """Return ROC curves on two logarithmic axes.
 
@@ -25,9 +30,7 @@ def draw(cells: Sequence[tuple[Cell, int]], name: str, where: str) -> Markup:
         name: an id, unique in the page.
         where: what the cells share, for the title.
     """
-    curves = [
-        (curve, style) for cell, style in cells if (curve := curve_of(cell, "roc")) is not None
-    ]
+    curves = curves_of(cells, "roc")
     low = _floor([curve for curve, _ in curves])
     frame = svg.Frame(
         340, 292, svg.Scale(low, 1, 50, 320, log=True), svg.Scale(low, 1, 252, 12, log=True)

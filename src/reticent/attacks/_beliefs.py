@@ -1,4 +1,4 @@
-"""From beliefs about hidden columns to a claim, shared by the attacks of this folder."""
+"""From the adversary's own records to beliefs about hidden columns, and from those to a claim."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
