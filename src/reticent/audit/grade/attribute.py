@@ -47,58 +47,76 @@ def grade_attribute(
     by_learner = joint_right(imputation.guesses, truth, domains)
     by_prior = joint_right(modal_guesses(hidden, domains, len(truth)), truth, domains)
     figures = _figures(claim, right, truth, is_member, domains, confidence, positive)
-    inside, outside = right[is_member], right[~is_member]
-    rivals = {"prior": by_prior[is_member], "imputation": by_learner[is_member]}
-    best = max(rivals, key=lambda name: float(rivals[name].mean()) if len(inside) else 0.0)
-    attack = _share(inside, "accuracy", confidence, members=True)
-    gained = gain(inside, rivals, confidence=confidence)
-    return Graded(
-        primary=gained,
-        gain=gained,
+    rivals = {"prior": by_prior, "imputation": by_learner}
+    graded, best = beyond_rivals(right, rivals, is_member, confidence=confidence)
+    return replace(
+        graded,
         baseline=replace(
-            _share(rivals[best], f"accuracy_of_{best}", confidence, members=True),
+            _share(rivals[best][is_member], f"accuracy_of_{best}", confidence, members=True),
             null=None,
         ),
-        training_leak=difference(
-            int(inside.sum()),
-            len(inside),
-            int(outside.sum()),
-            len(outside),
-            metric="members_minus_non_members",
-            confidence=confidence,
-        ),
-        population_inference=paired_difference(
-            outside,
-            {"prior": by_prior, "imputation": by_learner}[best][~is_member],
-            metric=f"non_members_minus_{best}",
-            confidence=confidence,
-            members=False,
-        ),
         figures=(
-            attack,
-            _share(outside, "accuracy", confidence, members=False),
+            _share(right[is_member], "accuracy", confidence, members=True),
+            _share(right[~is_member], "accuracy", confidence, members=False),
             _share(by_prior[is_member], "accuracy_of_prior", confidence, members=True),
             _share(by_learner[is_member], "accuracy_of_imputation", confidence, members=True),
             *figures,
         ),
         curves=_curves(claim, truth, is_member, domains, positive),
-        p_value=mcnemar_p(inside, rivals[best]).one_sided if len(inside) else None,
-        reach=paired_reach(inside, rivals[best]),
         individuals=_individuals(
-            claim.confidence, right, rivals_all(by_prior, by_learner, best), is_member, rng,
-            confidence, ppv_declared,
+            claim.confidence, right, rivals[best], is_member, rng, confidence, ppv_declared
         ),
         arrays={
             "right": right,
-            "right_without_model": {"prior": by_prior, "imputation": by_learner}[best],
+            "right_without_model": rivals[best],
             "confidence": np.asarray(claim.confidence, dtype=np.float64),
         },
-    )  # fmt: skip
+    )
 
 
-def rivals_all(by_prior: Bools, by_learner: Bools, best: str) -> Bools:
-    """Return the better guesser's outcomes on everybody."""
-    return by_prior if best == "prior" else by_learner
+def beyond_rivals(
+    right: Bools, rivals: Mapping[str, Bools], is_member: Bools, *, confidence: float
+) -> tuple[Graded, str]:
+    """Return what holds of every guess of hidden columns, and who guesses best without the model.
+
+    Args:
+        right: (n,) whether the attack is right about each person.
+        rivals: name -> (n,) whether that guesser without the model is.
+        is_member: (n,).
+        confidence: of every interval.
+    """
+    inside, outside = right[is_member], right[~is_member]
+    theirs = {name: hits[is_member] for name, hits in rivals.items()}
+    best = max(theirs, key=lambda name: float(theirs[name].mean()) if len(inside) else 0.0)
+    gained = gain(inside, theirs, confidence=confidence)
+    graded = Graded(
+        primary=gained,
+        gain=gained,
+        training_leak=apart(right, is_member, "members_minus_non_members", confidence),
+        population_inference=paired_difference(
+            outside,
+            rivals[best][~is_member],
+            metric=f"non_members_minus_{best}",
+            confidence=confidence,
+            members=False,
+        ),
+        p_value=mcnemar_p(inside, theirs[best]).one_sided if len(inside) else None,
+        reach=paired_reach(inside, theirs[best]),
+    )
+    return graded, best
+
+
+def apart(hits: Bools, is_member: Bools, metric: str, confidence: float) -> Leakage:
+    """Return the rate among members less that among non-members."""
+    inside, outside = hits[is_member], hits[~is_member]
+    return difference(
+        int(inside.sum()),
+        len(inside),
+        int(outside.sum()),
+        len(outside),
+        metric=metric,
+        confidence=confidence,
+    )
 
 
 def joint_right(

@@ -1,14 +1,15 @@
 """Grade rebuilt records: exact and near matches, members against non-members."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from reticent.audit.grade.attribute import joint_right, modal_guesses
-from reticent.audit.grade.base import Graded, is_same, paired_reach
+from reticent.audit.grade.attribute import apart, beyond_rivals, joint_right, modal_guesses
+from reticent.audit.grade.base import Graded, is_same
 from reticent.core import AttributeClaim, Bools, Column, Domain, Leakage, RecordClaim
-from reticent.stats.differences import difference, gain, mcnemar_p, paired_difference
+from reticent.stats.differences import gain
 from reticent.stats.intervals import proportion
 
 
@@ -41,19 +42,8 @@ def grade_record(
     exact = _exact(rebuilt, truth)
     by_learner = joint_right(imputation.guesses, truth, domains)
     by_prior = joint_right(modal_guesses(hidden, domains, len(truth)), truth, domains)
-    inside, outside = near[is_member], near[~is_member]
-    rivals = {"prior": by_prior[is_member], "imputation": by_learner[is_member]}
-    best = max(rivals, key=lambda name: float(rivals[name].mean()) if len(inside) else 0.0)
-    everywhere = by_prior if best == "prior" else by_learner
-    leak = difference(
-        int(inside.sum()),
-        len(inside),
-        int(outside.sum()),
-        len(outside),
-        metric="members_minus_non_members",
-        confidence=confidence,
-    )
-    gained = gain(inside, rivals, confidence=confidence)
+    rivals = {"prior": by_prior, "imputation": by_learner}
+    graded, best = beyond_rivals(near, rivals, is_member, confidence=confidence)
     figures = [
         proportion(
             int(hits[side].sum()),
@@ -65,26 +55,15 @@ def grade_record(
         for name, hits in (("near_match_rate", near), ("exact_match_rate", exact))
         for members, side in ((True, is_member), (False, ~is_member))
     ]
-    return Graded(
-        primary=gained,
-        gain=gained,
+    return replace(
+        graded,
         baseline=proportion(
-            int(rivals[best].sum()),
-            len(inside),
+            int(rivals[best][is_member].sum()),
+            int(is_member.sum()),
             metric=f"near_match_rate_of_{best}",
             confidence=confidence,
         ),
-        training_leak=leak,
-        population_inference=paired_difference(
-            outside,
-            everywhere[~is_member],
-            metric=f"non_members_minus_{best}",
-            confidence=confidence,
-            members=False,
-        ),
         figures=tuple(figures),
-        p_value=mcnemar_p(inside, rivals[best]).one_sided if len(inside) else None,
-        reach=paired_reach(inside, rivals[best]),
         content=_content(
             exact,
             {
@@ -94,7 +73,7 @@ def grade_record(
             is_member,
             confidence,
         ),
-        arrays={"right": near, "exact": exact, "right_without_model": everywhere},
+        arrays={"right": near, "exact": exact, "right_without_model": rivals[best]},
     )
 
 
@@ -118,11 +97,4 @@ def _content(
     beats = gain(inside, {name: r[is_member] for name, r in rivals.items()}, confidence=confidence)
     if beats.lower is None or beats.lower <= 0:
         return None
-    return difference(
-        int(inside.sum()),
-        len(inside),
-        int(outside.sum()),
-        len(outside),
-        metric="exact_match_members_minus_non_members",
-        confidence=confidence,
-    )
+    return apart(exact, is_member, "exact_match_members_minus_non_members", confidence)
