@@ -18,8 +18,8 @@ from .white_box import attacked, mean_row
 PRIVATE = 20
 #: of this section: a seed has only 20 people, and one seed's dlib@1 is off by a tenth
 SEEDS = 10
-ATTACK = ImageInversion(steps=3, views=60, blur=2.0, reach=0.2)  # all else as the attack finds best
-PLAIN = replace(ATTACK, natural=0.0, spectrum=0.0, layers=0)
+ATTACK = ImageInversion(steps=3, reach=0.2)  # all else as the attack itself settles it
+PLAIN = replace(ATTACK, natural=0.0, spectrum=0.0, layers=0, blur=2.0)
 PRIORS = {
     "blur alone": PLAIN,
     "and part in public pictures": replace(PLAIN, natural=0.5),

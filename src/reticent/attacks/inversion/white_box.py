@@ -66,8 +66,9 @@ class ImageInversion:
         restarts: starting points; the first is the public mean, the others are blurred public
             pictures (noise around the mean where there are none).
         views: of a model with curves in it; ignored for linear models and perceptrons.
-        blur: pixels that directions are blurred by at first, on pictures of 100; None for 2 if the
-            model's gradients come through convolutions or differences, else 0.
+        blur: pixels that directions are blurred by at first, on pictures of 100; None for 0 if the
+            model is linear or a perceptron, 1 if layers are read, which see the broad shapes,
+            else 2.
         natural: share of directions that comes from their part in public pictures, beside the
             blur (then of one width throughout); 0 for none. None, here and below, for what is
             best: see `PLANES` for networks with layers that keep the picture's plane, where there
@@ -215,7 +216,8 @@ class ImageInversion:
         rng: np.random.Generator,
     ) -> Prior:
         per_pixel = max(space.shape[:2]) / 100
-        blur = self.blur if self.blur is not None else (0.0 if _smooth(model) else 2.0)
+        usual = 0.0 if _smooth(model) else 1.0 if self.layers else 2.0
+        blur = self.blur if self.blur is not None else usual
         pieces: list[Prior] = []
         if self.parts:
             pieces.append(subspace(known, self.parts))
