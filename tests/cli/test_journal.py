@@ -71,6 +71,7 @@ def test_a_journal_as_written_exits_0(config: Path, capsys: Said) -> None:
     assert main(["journal", "verify", str(config)]) == 0
     said = capsys.readouterr()
     assert "guard: 20 rows, 0 erased, 1 checkpoints, 1 anchors, 0 rows since" in said.out
+    assert said.out.endswith("As it was written, as far as checkpoints reach: 20 of 20 rows.\n")
     assert said.err == ""
 
 
@@ -93,7 +94,13 @@ def test_a_cut_end_is_found_by_an_anchor_kept_elsewhere(
     alter(config, "DELETE FROM guard_rows WHERE sequence > 10")
     alter(config, "DELETE FROM guard_checkpoints")
     (config.parent / "guard-state" / "anchors.jsonl").unlink()
+    capsys.readouterr()
     assert main(["journal", "verify", str(config)]) == 0
+    said = capsys.readouterr()
+    assert said.out.endswith("As it was written, as far as checkpoints reach: 0 of 10 rows.\n")
+    assert said.err == (
+        "No checkpoint tells of chain guard: whether more rows followed cannot be known.\n"
+    )
     assert main(["journal", "verify", str(config), "--anchor", str(elsewhere)]) == 1
     assert "counts 20 rows" in capsys.readouterr().err
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reticent.guard.journal.checkpoint import Checkpoint
     from reticent.guard.journal.keys import JournalKeys
     from reticent.guard.journal.store import Store
+    from reticent.guard.journal.verify import Verified
 
 DAY_S = 86_400.0
 
@@ -47,8 +48,9 @@ def verify(
     """Check every row, every checkpoint and every erasure of the journal.
 
     A journal that was cut short at its end, or written anew, is found out by checkpoints alone
-    that lie where whoever did it could not write: keep anchors.jsonl elsewhere, too. Exits with
-    1 if something is not as it was written.
+    that lie where whoever did it could not write: keep anchors.jsonl elsewhere, too. The last
+    line says how many rows checkpoints tell of. Exits with 1 if something is not as it was
+    written.
     """
     with _opened(config) as place:
         from reticent.guard.journal.verify import as_json as plain, verify as verified
@@ -69,7 +71,14 @@ def verify(
             typer.echo(f"PROBLEM and {report.more_problems} more.", err=True)
         for name, first, last in report.unfinished:
             typer.echo(f"Erasure under way: {name}, rows {first} to {last}.", err=True)
-        typer.echo("Not as it was written." if report.problems else "As it was written.")
+        for chain in report.chains:
+            if chain.unsigned and not chain.checkpoints and not chain.anchors:
+                typer.echo(
+                    f"No checkpoint tells of chain {chain.chain}: whether more rows followed "
+                    "cannot be known.",
+                    err=True,
+                )
+        typer.echo("Not as it was written." if report.problems else _as_far_as(report))
     if report.problems:
         raise typer.Exit(ExitCode.FINDING)
 
@@ -308,6 +317,13 @@ def _opened(config: Path) -> Iterator[_Place]:
         raise BadInput(f"The journal cannot be read ({error}).") from error
     finally:
         store.close()
+
+
+def _as_far_as(report: "Verified") -> str:
+    """Return the verdict on a journal without problems; its end is no better known than this."""
+    rows = sum(chain.rows for chain in report.chains)
+    told_of = rows - sum(chain.unsigned for chain in report.chains)
+    return f"As it was written, as far as checkpoints reach: {told_of} of {rows} rows."
 
 
 def _anchors(place: _Place, given: list[Path]) -> "Iterator[Checkpoint]":
