@@ -14,7 +14,7 @@ from reticent.guard.journal.keeper import erase
 from reticent.guard.journal.keys import JournalKeys, journal_keys
 from reticent.guard.journal.sqlite import GUARD, SqliteStore, sqlite_journal
 from reticent.guard.journal.store import KEEPER
-from reticent.guard.journal.verify import Verified, as_json, verify
+from reticent.guard.journal.verify import Problem, Verified, as_json, verify
 from reticent.guard.types import Entry
 
 from .conftest import entry
@@ -54,11 +54,15 @@ def signed(rows: Rows, number: int = 1, chain: str = GUARD, keys: JournalKeys = 
 
 
 def checked(
-    rows: Rows, *, keeper: Rows | None = None, outside: Sequence[Checkpoint] = ()
+    rows: Rows,
+    *,
+    keeper: Rows | None = None,
+    outside: Sequence[Checkpoint] = (),
+    inside: Sequence[Checkpoint] = (),
 ) -> Verified:
     whole = chained([entry(i) for i in range(N)])
-    lines = {GUARD: [signed(whole[:5], 1).line(), signed(whole[:9], 2).line()]}
-    store = Kept({GUARD: rows, KEEPER: keeper or []}, lines)
+    lines = [signed(whole[:5], 1).line(), signed(whole[:9], 2).line(), *(c.line() for c in inside)]
+    store = Kept({GUARD: rows, KEEPER: keeper or []}, {GUARD: lines})
     return verify(store, KEYS, anchors=outside)  # type: ignore[arg-type]  # the reading half alone
 
 
@@ -80,10 +84,10 @@ def erasure(*pairs: tuple[int, int]) -> Entry:
 
 
 def test_a_journal_as_written_has_no_problems() -> None:
-    report = checked(ROWS, outside=[END])
+    report = checked(ROWS, outside=[END], inside=[END])
     assert not report.problems
     assert report.chains[0].rows == N
-    assert (report.chains[0].checkpoints, report.chains[0].anchors) == (2, 1)
+    assert (report.chains[0].checkpoints, report.chains[0].anchors) == (3, 1)
     assert report.chains[0].unsigned == 0
     assert checked(ROWS).chains[0].unsigned == N - 9
 
@@ -112,13 +116,13 @@ def test_any_swap_is_found(i: int, j: int) -> None:
 @given(st.integers(1, N), st.integers(1, 3))
 def test_any_deletion_is_found(first: int, count: int) -> None:
     rows = [row for row in ROWS if not first <= row.sequence < first + count]
-    assert checked(rows, outside=[END]).problems
+    assert any(p.sequence for p in checked(rows, outside=[END]).problems)
 
 
 @given(index)
 def test_closing_the_gap_does_not_hide_a_deletion(i: int) -> None:
     rows = [row._replace(sequence=k + 1) for k, row in enumerate(r for r in ROWS if r != ROWS[i])]
-    assert checked(rows, outside=[END]).problems
+    assert any(p.sequence for p in checked(rows, outside=[END]).problems)
 
 
 @given(st.integers(0, N), st.sampled_from([KEYS, OTHERS]))
@@ -145,13 +149,13 @@ def test_a_history_written_anew_with_the_chain_key_is_found_with_an_anchor() -> 
     store = Kept({GUARD: anew}, {})
     assert not verify(store, KEYS).problems  # type: ignore[arg-type]  # the reading half alone
     found = verify(store, KEYS, anchors=[END]).problems  # type: ignore[arg-type]  # likewise
-    assert [p.sequence for p in found] == [N]
+    assert N in [p.sequence for p in found]
 
 
 @given(st.sets(st.integers(1, N), min_size=1))
 def test_erasure_is_no_problem_where_an_entry_names_it(gone: set[int]) -> None:
     keeper = chained([erasure(*((i, i) for i in sorted(gone)))], KEEPER)
-    report = checked(without(ROWS, *gone), keeper=keeper, outside=[END])
+    report = checked(without(ROWS, *gone), keeper=keeper, outside=[END], inside=[END])
     assert not report.problems
     assert report.chains[0].erased == len(gone)
     assert not report.unfinished
@@ -206,6 +210,26 @@ def test_a_missing_checkpoint_is_a_problem() -> None:
     store = Kept({GUARD: ROWS}, {GUARD: lines})
     found = verify(store, KEYS).problems  # type: ignore[arg-type]  # the reading half alone
     assert "checkpoint 2 is missing" in str(found[0])
+
+
+def test_a_last_checkpoint_that_only_an_anchor_has_is_missing() -> None:
+    assert checked(ROWS, outside=[END]).problems == (
+        Problem(
+            chain=GUARD,
+            sequence=None,
+            what="checkpoint 3, which an anchor repeats, is missing.",
+        ),
+    )
+
+
+def test_a_number_given_anew_does_not_hide_that_a_checkpoint_is_gone() -> None:
+    again = signed(ROWS[:11], 3)
+    found = checked(ROWS, outside=[END], inside=[again]).problems
+    assert [p.what for p in found] == ["checkpoint 3 is not the one that an anchor repeats."]
+
+
+def test_a_checkpoint_without_its_anchor_is_what_a_crash_leaves() -> None:
+    assert not checked(ROWS, outside=[signed(ROWS[:9], 2)], inside=[END]).problems
 
 
 def test_another_secret_fits_nothing() -> None:

@@ -115,7 +115,10 @@ class _Seen:
 def verify(store: Store, keys: JournalKeys, *, anchors: Iterable[Checkpoint] = ()) -> Verified:
     """Return what is in a journal and what is wrong with it.
 
-    A guard may be writing meanwhile: what comes after the start is then partly looked at.
+    A guard may be writing meanwhile: what comes after the start is then partly looked at. It adds
+    a checkpoint to the anchors only when the journal holds it, and nothing takes one out again:
+    erasing does not, and a crash in between costs the anchor. So an anchor whose checkpoint the
+    journal lacks is a problem, as long as anchors are read before the journal.
 
     Args:
         store: need not be open for writing.
@@ -132,8 +135,9 @@ def verify(store: Store, keys: JournalKeys, *, anchors: Iterable[Checkpoint] = (
     seen: dict[str, _Seen] = {}
     reports = []
     for chain in chains:
-        signed = list(_signed(store, chain, keys, found))  # first: rows may come meanwhile
+        signed, last = _signed(store, chain, keys, found)  # first: rows may come meanwhile
         known = [c for c in outside.get(chain, ()) if _ours(c, keys, found, "an anchor")]
+        _compare(chain, signed, last, known, found)
         seen[chain] = _walked(store, chain, keys, found, [*signed, *known])
         unsigned = seen[chain].head.length - max((c.count for c in (*signed, *known)), default=0)
         reports.append(
@@ -176,7 +180,11 @@ def named_by(payload: bytes) -> Mapping[str, Sequence[tuple[int, int]]]:
         return {}
 
 
-def _signed(store: Store, chain: str, keys: JournalKeys, found: _Found) -> Iterator[Checkpoint]:
+def _signed(
+    store: Store, chain: str, keys: JournalKeys, found: _Found
+) -> tuple[list[Checkpoint], int]:
+    """Return the checkpoints in the journal that fit, and the number of the last that is there."""
+    signed: list[Checkpoint] = []
     expected, before = 1, 0
     for line in store.checkpoints(chain):
         try:
@@ -197,7 +205,20 @@ def _signed(store: Store, chain: str, keys: JournalKeys, found: _Found) -> Itera
             )
         before = known.count
         if _ours(known, keys, found, f"checkpoint {known.number}"):
-            yield known
+            signed.append(known)
+    return signed, expected - 1
+
+
+def _compare(
+    chain: str, signed: Sequence[Checkpoint], last: int, known: Sequence[Checkpoint], found: _Found
+) -> None:
+    """Hold anchors against the journal's checkpoints; gaps before the last were said already."""
+    kept = {each.number: each for each in signed}
+    for number, anchor in sorted({each.number: each for each in known}.items()):
+        if number > last:
+            found.say(chain, None, f"checkpoint {number}, which an anchor repeats, is missing.")
+        elif kept.get(number, anchor) != anchor:
+            found.say(chain, None, f"checkpoint {number} is not the one that an anchor repeats.")
 
 
 def _ours(checkpoint: Checkpoint, keys: JournalKeys, found: _Found, name: str) -> bool:
