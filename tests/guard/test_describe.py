@@ -99,3 +99,24 @@ def test_models_of_one_name_are_told_apart_by_their_tenants(tmp_path):
     told = described(load_guard(path))
     assert "\nm of tenant default (sensitive), answered for by Tests" in told
     assert "\nm of tenant b (sensitive), answered for by Tests" in told
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("2852039166", "'2852039166' is another spelling of the address 169.254.169.254"),
+        ("0xA9FEA9FE", "'0xa9fea9fe' is another spelling of the address 169.254.169.254"),
+        ("017700000001", "'017700000001' is another spelling of the address 127.0.0.1"),
+        ("169.254.169.254", "link-local"),
+    ],
+)
+def test_an_upstream_that_hides_its_address_or_has_a_bad_one_is_refused_at_once(
+    tmp_path, host, says
+):
+    path = tmp_path / "reticent.toml"
+    text = FILE.format(settings="{}", inputs=NUMBER).replace("127.0.0.1", host)
+    path.write_text(text)
+    with pytest.raises(BadInput, match=re.escape(says)) as caught:
+        described(load_guard(path))
+    ways = ("Write 127.0.0.1, if a model server is there.", "correct upstream.")
+    assert caught.value.way_out.endswith(ways[0 if "127.0.0.1" in says else 1])

@@ -33,7 +33,7 @@ from reticent.guard.upstream import (
     HttpUpstream,
     Upstream,
 )
-from reticent.guard.upstream.address import is_refused
+from reticent.guard.upstream.address import is_refused, reach, spelled_out
 from reticent.guard.upstream.asgi import AsgiUpstream
 from reticent.guard.upstream.client import LONGEST_STREAM_S
 from reticent.guard.validation import Validator
@@ -326,7 +326,16 @@ def upstreams_of(
 
 def _upstream(file: GuardFile, endpoint: Endpoint, in_process: AsgiUpstream | None) -> Upstream:
     if endpoint.upstream != IN_PROCESS:
-        if is_refused(urlsplit(endpoint.upstream).hostname or ""):
+        host = urlsplit(endpoint.upstream).hostname or ""
+        if address := spelled_out(host):
+            raise BadInput(
+                f"Endpoint {endpoint.model!r} has upstream = {endpoint.upstream!r}; {host!r} is "
+                f"another spelling of the address {address}.",
+                way_out=f"Write {address}, if a model server is there."
+                if reach(address)
+                else "That is no model server's address; correct upstream.",
+            )
+        if is_refused(host):
             raise BadInput(
                 f"Endpoint {endpoint.model!r} has upstream = {endpoint.upstream!r}, which is "
                 "link-local, a metadata service, multicast or unspecified.",

@@ -3,7 +3,12 @@ import asyncio
 import pytest
 
 from reticent.guard.upstream import HttpUpstream, UpstreamDown
-from reticent.guard.upstream.address import PinnedAddresses, reach, system_resolver
+from reticent.guard.upstream.address import (
+    PinnedAddresses,
+    reach,
+    spelled_out,
+    system_resolver,
+)
 from reticent.protocols.base import WireRequest
 
 REFUSED = [
@@ -139,6 +144,22 @@ def test_no_spelling_of_an_address_in_the_configuration_gets_through(host):
         await upstream.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["2852039166", "0xA9FEA9FE", "025177524776", "0xa9.0376.43518", "169.254.43518", "2852039166."],
+)
+def test_a_spelling_is_the_address_that_the_system_connects_to(host):
+    assert spelled_out(host) == "169.254.169.254"
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "::1", "fe80::1%eth0", "localhost", "4294967296", "0xmodel", "1e9.net", "m", ""],
+)
+def test_addresses_and_names_are_no_other_spelling(host):
+    assert spelled_out(host) == ""
 
 
 def test_the_system_resolves():

@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import final
 
 from reticent.guard.upstream.errors import UpstreamDown
@@ -64,9 +65,26 @@ def is_refused(host: str) -> bool:
     """Return whether a host is written as an IP address to which nothing may connect."""
     try:
         ipaddress.ip_address(host)
-    except ValueError:  # a name, or another spelling: seen when it is looked up
+    except ValueError:  # a name, seen when it is looked up, or another spelling: see `spelled_out`
         return False
     return reach(host) == ""
+
+
+def spelled_out(host: str) -> str:
+    """Return the address that the system takes another spelling for, "" for a name or an address.
+
+    One number, fewer than four, octal and hexadecimal ones are addresses to the system (inet_aton),
+    and look like none to whoever reads the configuration.
+
+    >>> spelled_out("2852039166"), spelled_out("0x7f.1"), spelled_out("127.0.0.1")
+    ('169.254.169.254', '127.0.0.1', '')
+    """
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        with suppress(OSError, ValueError):
+            return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))
+    return ""
 
 
 def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
