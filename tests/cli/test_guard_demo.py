@@ -8,11 +8,14 @@ import signal
 import subprocess
 import time
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from reticent.cli.guard_demo import free_port, has_display
+from reticent.cli.guard_demo import alone_in, free_port, has_display, run_demo
+from reticent.core import BadInput
+from reticent.guard.journal.sqlite import GUARD, SqliteStore
 
 from .conftest import PROGRAM, environment
 
@@ -63,6 +66,29 @@ def test_it_says_two_lines_that_work_and_ends_both_servers(tmp_path: Path) -> No
     assert "rk_" not in "".join(
         f.read_bytes().decode("latin-1") for f in state.rglob("*") if f.is_file()
     )
+
+
+def refuses_and_leaves_all_as_it_was(out: Path, says: str) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("reticent.toml", "sample.csv"):
+        (out / name).write_text("the first one's", "utf-8")
+    with pytest.raises(BadInput, match=says):
+        run_demo(browser=False, out=out)
+    for name in ("reticent.toml", "sample.csv"):
+        assert (out / name).read_text("utf-8") == "the first one's"
+
+
+def test_a_second_one_in_the_same_folder_is_refused_before_it_writes(tmp_path: Path) -> None:
+    with alone_in(tmp_path):
+        refuses_and_leaves_all_as_it_was(tmp_path, "a demonstration of the guard is running")
+    with alone_in(tmp_path):  # it was let go
+        pass
+
+
+def test_one_beside_a_guard_of_the_same_folder_is_refused_before_it_writes(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "guard-state" / "journal.sqlite")) as store:
+        store.open(GUARD)
+        refuses_and_leaves_all_as_it_was(tmp_path, "another process is writing")
 
 
 def test_a_killed_demonstration_leaves_no_model_server_behind(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,22 +108,60 @@ def run_demo(*, browser: bool = True, out: Path = OUT / "guard-demo") -> None:
         browser: open the dashboard in one, if there is one to be seen.
         out: folder for the configuration and the guard's state.
 
-    Raises: BadInput if the model server does not come up, or a port cannot be had.
+    Raises: BadInput if a guard runs in that folder already, if the model server does not come up,
+        or if a port cannot be had.
     """
     from reticent.guard.serve import run
 
-    typer.echo("Fitting the models to guard ...", err=True)
-    out.mkdir(parents=True, exist_ok=True)
-    with model_server(out / SAMPLE) as upstream, suppress(KeyboardInterrupt):
-        demo = prepare(out, upstream)
+    with alone_in(out):
+        typer.echo("Fitting the models to guard ...", err=True)
+        with model_server(out / SAMPLE) as upstream, suppress(KeyboardInterrupt):
+            demo = prepare(out, upstream)
 
-        def ready(parts: "Parts", callers: str, admin: str) -> None:
-            _say(demo, parts.secret, callers, admin, out)
-            if browser and has_display(os.environ, sys.platform):
-                _open(f"{admin}/dashboard")
+            def ready(parts: "Parts", callers: str, admin: str) -> None:
+                _say(demo, parts.secret, callers, admin, out)
+                if browser and has_display(os.environ, sys.platform):
+                    _open(f"{admin}/dashboard")
 
-        run(demo.file, ready=ready)
+            run(demo.file, ready=ready)
     typer.echo("Stopped: the guard and the model server.", err=True)
+
+
+@contextmanager
+def alone_in(out: Path) -> Iterator[None]:
+    """Keep other demonstrations out of a folder, as long as this process lives at most.
+
+    What lies there is another one's while that runs, so this comes before anything is written.
+
+    Raises: BadInput if another demonstration or guard runs there.
+    """
+    import sqlite3
+
+    from reticent.core import BadInput
+    from reticent.guard.journal.open import JOURNAL_FILE
+    from reticent.guard.journal.sqlite import GUARD, SqliteStore
+    from reticent.guard.journal.store import StoreAway
+
+    out.mkdir(parents=True, exist_ok=True)
+    place = out / "demo.lock"
+    place.touch()
+    with closing(sqlite3.connect(place, timeout=0, isolation_level=None)) as lock:
+        try:
+            lock.execute("PRAGMA journal_mode = MEMORY")  # no file beside the lock
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise BadInput(f"{out}: nothing can be written there ({error}).") from error
+            raise BadInput(
+                f"{out}: a demonstration of the guard is running there.",
+                way_out="Stop that one first, or start this one from another folder.",
+            ) from error
+        journal = out / "guard-state" / JOURNAL_FILE
+        if journal.is_file():  # also of a guard that somebody started from the demonstration's file
+            # What else may be the matter with it, the guard itself says.
+            with closing(SqliteStore(journal)) as store, suppress(StoreAway):
+                store.open(GUARD)
+        yield
 
 
 @contextmanager
