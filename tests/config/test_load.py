@@ -272,6 +272,16 @@ def test_files_that_cannot_be_read(tmp_path, place):
             load(place)
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_guard_without_a_configuration_is_not_sent_to_write_an_audits(place, nested):
+    path = place if nested else place.with_name("none.toml")
+    place.write_text("a = " + "[" * 5_000)
+    for read, command in ((load, "reticent init"), (load_guard, "reticent guard --demo")):
+        with pytest.raises(BadInput) as caught:
+            read(path)
+        assert f'"{command}' in caught.value.way_out
+
+
 def test_a_huge_file_is_not_read(place):
     assert "has 1000001 bytes; a configuration has at most" in faults(place, b"#" * 1_000_001)[0]
 

@@ -21,6 +21,7 @@ from reticent.core import BadInput
 MOST_BYTES = 1_000_000
 MOST_FAULTS = 50
 WRITE_ONE = 'Let "reticent init MODEL DATA" write one.'
+WRITE_A_GUARDS = 'Correct the path; "reticent guard --demo" writes one to start from, and runs it.'
 A = TypeVar("A", bound=Audited)
 AuditConfig: TypeAlias = Config | ImageConfig | EmbeddingConfig | LanguageConfig
 """An audit, of whatever modality."""
@@ -68,7 +69,7 @@ def _placed(
     try:
         found = parse(doc, form, name=str(path), lines=lines).written_in(path, lines)
     except RecursionError as error:
-        raise _too_deep(path) from error
+        raise _too_deep(path, WRITE_ONE) from error
     if files:
         _raise(list(_missing(found)), str(path), lines)
     return found
@@ -79,7 +80,7 @@ def load_guard(path: Path) -> GuardFile:
 
     Raises: BadInput with one line a fault: file, line, value, rule, way out.
     """
-    doc, lines = _document(path)
+    doc, lines = _document(path, way_out=WRITE_A_GUARDS)
     try:
         if "model" in doc and "data" in doc:
             parse(
@@ -87,7 +88,7 @@ def load_guard(path: Path) -> GuardFile:
             )  # one file for both: all of it must be right
         return parse_guard(doc, name=str(path), lines=lines).written_in(path)
     except RecursionError as error:
-        raise _too_deep(path) from error
+        raise _too_deep(path, WRITE_A_GUARDS) from error
 
 
 def parse_guard(
@@ -138,20 +139,20 @@ def parse(
     raise BadInput(f"{name}: it cannot be used ({details[0]['msg']}).")  # pragma: no cover
 
 
-def _document(path: Path) -> tuple[dict[str, Any], dict[Key, int]]:
-    text = _read(path)
+def _document(path: Path, *, way_out: str = WRITE_ONE) -> tuple[dict[str, Any], dict[Key, int]]:
+    text = _read(path, way_out)
     try:
         return tomllib.loads(text), line_numbers(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax(path, text, error) from error
     except RecursionError as error:
-        raise _too_deep(path) from error
+        raise _too_deep(path, way_out) from error
     except ValueError as error:  # an integer of more digits than Python converts
         raise BadInput(f"{path}: it holds a value that cannot be read ({error}).") from error
 
 
-def _too_deep(path: Path) -> BadInput:
-    return BadInput(f"{path}: its values are nested too deep.", way_out=WRITE_ONE)
+def _too_deep(path: Path, way_out: str) -> BadInput:
+    return BadInput(f"{path}: its values are nested too deep.", way_out=way_out)
 
 
 def json_schema(form: type[Audited] = Config) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def json_schema(form: type[Audited] = Config) -> dict[str, Any]:
     }
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, way_out: str) -> str:
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:
@@ -172,7 +173,7 @@ def _read(path: Path) -> str:
             )
         raw = path.read_bytes()
     except FileNotFoundError as error:
-        raise BadInput(f"{path}: there is no such file.", way_out=WRITE_ONE) from error
+        raise BadInput(f"{path}: there is no such file.", way_out=way_out) from error
     except IsADirectoryError as error:
         raise BadInput(
             f"{path} is a folder; a file is needed.",
