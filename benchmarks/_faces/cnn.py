@@ -19,12 +19,13 @@ PRIVATE = 20
 #: of this section: a seed has only 20 people, and one seed's dlib@1 is off by a tenth
 SEEDS = 10
 ATTACK = ImageInversion(steps=3, reach=0.2)  # all else as the attack itself settles it
-PLAIN = replace(ATTACK, natural=0.0, spectrum=0.0, layers=0, blur=2.0)
+PLAIN = replace(ATTACK, natural=0.0, spectrum=0.0, layers=0, pieces=0.0, blur=2.0)
 PRIORS = {
     "blur alone": PLAIN,
     "and part in public pictures": replace(PLAIN, natural=0.5),
     "and public spectrum": replace(PLAIN, natural=0.5, spectrum=0.5),
-    "and inner layers read": ATTACK,
+    "and inner layers read": replace(ATTACK, pieces=0.0),
+    "and drawn again from pieces": ATTACK,
     "blur, then PCA generator": replace(PLAIN, generator="pca"),
     "blur, then ICA generator": replace(PLAIN, generator="ica"),
     "blur, then VAE generator": replace(PLAIN, generator="vae"),

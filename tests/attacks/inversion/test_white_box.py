@@ -147,6 +147,7 @@ def test_the_restart_that_the_others_agree_with_is_claimed():
         {"generator": "gan"},
         {"broad": -1.0},
         {"layers": -1},
+        {"pieces": 1.5},
         {"read": -0.5},
         {"spectrum": -1.0},
     ],

@@ -8,6 +8,7 @@ import numpy as np
 
 from reticent.access import Access
 from reticent.attacks._images.climb import End, View, climb, seen_through
+from reticent.attacks._images.exemplars import redrawn
 from reticent.attacks._images.generative import GENERATORS, GeneratorName, generated, learned
 from reticent.attacks._images.gradient import Gradient, Rows, gradient_of
 from reticent.attacks._images.layers import DenseGradient
@@ -44,7 +45,8 @@ MOST_MOVED = 2  # pixels that a view is moved, on pictures of 100; in proportion
 VARIED = np.float32(1.5)  # how far public pictures are taken beyond the mean to look through them
 BROAD = 8.0  # pixels, on pictures of 100
 TIED = 1e-4  # of a cosine, a restart: sums over a picture's pixels in float32 are no finer
-PLANES = (0.5, 0.5, 5)  # natural, spectrum and layers: measured on networks of faces
+#: natural, spectrum, layers and pieces for networks that keep the plane: measured on faces
+PLANES = (0.5, 0.5, 5, 0.4)
 _LOOKS = 8  # views that confidence is measured over
 
 
@@ -84,6 +86,8 @@ class ImageInversion:
         layers: of a network's last layers that keep the picture's plane, how many are read as
             pictures, see `readings`; 0 for none, None for the best.
         read: share of each of them beside the pixels' 1.
+        pieces: share of what is drawn that is drawn again from pieces of public pictures, see
+            `redrawn`; 0 for none, None for the best.
         reach: root mean square way from the start, in [0, 1]; None for as far as public pictures
             are from their mean.
     """
@@ -114,6 +118,7 @@ class ImageInversion:
     spectrum: float | None = None
     layers: int | None = None
     read: float = 0.25
+    pieces: float | None = None
     reach: float | None = None
 
     def __post_init__(self) -> None:
@@ -128,10 +133,11 @@ class ImageInversion:
             raise ValueError(
                 f"generator is {self.generator!r}; it must be one of {', '.join(GENERATORS)}."
             )
-        if not (0 <= (self.natural or 0.0) <= 1 and 0 <= self.generated <= 1):
+        shares = (self.natural or 0.0, self.generated, self.pieces or 0.0)
+        if not (min(shares) >= 0 and max(shares) <= 1):
             raise ValueError(
-                f"natural is {self.natural} and generated {self.generated}; both must be from 0 "
-                "to 1."
+                f"natural is {self.natural}, generated {self.generated} and pieces {self.pieces}; "
+                "all must be from 0 to 1."
             )
         lengths = (self.blur, self.reach, self.spectrum, self.layers, self.parts, self.read)
         if min(self.total_variation, self.broad, *(one or 0.0 for one in lengths)) < 0:
@@ -159,12 +165,13 @@ class ImageInversion:
             and len(known.rows) >= FEWEST
             and bool(model.layers(known.mean[None]))
         )
-        natural, spectrum, layers = PLANES if planes else (0.0, 0.0, 0)
+        natural, spectrum, layers, pieces = PLANES if planes else (0.0, 0.0, 0, 0.0)
         return replace(
             self,
             natural=natural if self.natural is None else self.natural,
             spectrum=spectrum if self.spectrum is None else self.spectrum,
             layers=layers if self.layers is None else self.layers,
+            pieces=pieces if self.pieces is None else self.pieces,
         )
 
     def _drawn(
@@ -200,6 +207,7 @@ class ImageInversion:
             rows = turned(rows, known.mean, found, self.read) if found else rows
             steps += len(classes)
         rows = shaped(rows, known, space, self.spectrum or 0.0)
+        rows = redrawn(rows, known, space, self.pieces or 0.0)
         return ReconstructionClaim(
             images=as_pictures(rows, space)[place],
             confidence=confidence(model, rows, classes, views[:_LOOKS], space)[place],
