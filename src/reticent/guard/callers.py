@@ -25,7 +25,7 @@ from reticent.guard.heads import (
 )
 from reticent.guard.pipeline import Reply
 from reticent.guard.refusals import Refused
-from reticent.guard.replies import UNREADABLE, head_of
+from reticent.guard.replies import NO_UPGRADE, UNREADABLE, head_of
 from reticent.guard.turns import Errand, in_task
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class CallerConnection(asyncio.Protocol):
         "_streaming",
         "_taken_by_s",
         "_transport",
+        "_unread_bytes",
         "_url",
         "_wake",
     )
@@ -93,6 +94,7 @@ class CallerConnection(asyncio.Protocol):
         self._known: KnownHead | None = None
         self._misses = 0  # heads that were remembered in vain
         self._fault = False  # what came cannot be read, and what follows is not
+        self._unread_bytes = -1  # after a head that asks for another protocol; -1 for no such head
         self._last = False  # nothing more is begun
         self._over = False  # nothing more will come
         self._paused = False
@@ -116,6 +118,11 @@ class CallerConnection(asyncio.Protocol):
         """Read on."""
         if self._fault or self._over:
             return
+        if self._unread_bytes >= 0:
+            self._unread_bytes += len(data)
+            if self._unread_bytes > MOST_LEFT_BYTES:
+                self._transport.close()
+            return
         before = self._current
         between = before is None and not self._in_head and not self._head_bytes
         known = self._known
@@ -131,7 +138,14 @@ class CallerConnection(asyncio.Protocol):
         waiting = len(self._requests)
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        except httptools.HttpParserUpgrade:
+            # The parser takes what follows for the other protocol, be it a body or the next request
+            # in truth: nothing of it is read here any more.
+            self._unread_bytes = 0
+            self._mind_the_flow()
+            self._work()
+            return
+        except httptools.HttpParserError:
             self._cannot_read()
             return
         if self._current is None and not self._ended_one:
@@ -209,6 +223,7 @@ class CallerConnection(asyncio.Protocol):
             self._raw,
             version=parser.get_http_version(),
         )
+        request.upgrade = parser.should_upgrade()
         self._current = request
         self._requests.append(request)
         self._url = b""
@@ -341,6 +356,9 @@ class CallerConnection(asyncio.Protocol):
         except Refused:
             self._write(UNREADABLE, None)
             return False
+        if request.upgrade:
+            await self._refuse_upgrade()
+            return False
         if request.complete:
             body = b"".join(request.parts)
             if request.came:
@@ -408,6 +426,19 @@ class CallerConnection(asyncio.Protocol):
         self._deadline_s = self._port.loop.time() + self._port.head_timeout_s()
         self._mind_the_flow()
         while not request.complete and not self._fault and not self._over:
+            await self._more()
+
+    async def _refuse_upgrade(self) -> None:
+        """Say that there is no other protocol; then wait for the caller to end, reading nothing.
+
+        Closed at once, with a body still on its way, the connection would be reset, and the caller
+        might never see why.
+        """
+        self._write(NO_UPGRADE, None)
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+        self._deadline_s = self._port.loop.time() + self._port.head_timeout_s()
+        while not self._over and not self._last:
             await self._more()
 
     async def _more(self) -> None:

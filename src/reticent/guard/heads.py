@@ -34,6 +34,7 @@ class Request:
         "old",
         "parts",
         "raw",
+        "upgrade",
         "url",
         "wire_bytes",
     )
@@ -54,6 +55,7 @@ class Request:
         self.keep = False  # another may follow
         self.left_bytes = -1  # of the body, let go after the reply; -1 before it
         self.parts: list[bytes] = []
+        self.upgrade = False  # to another protocol is asked for, and no body was read
         self.wire_bytes = 0  # of the body so far, with chunk extensions and trailers
 
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from reticent.guard.pipeline import Reply
 
 UNREADABLE = Reply(400, b'{"error":"The request cannot be read."}')
+NO_UPGRADE = Reply(400, b'{"error":"Only HTTP/1.1 is spoken here: ask without Upgrade."}')
 
 _FIXED = (
     (b"cache-control", b"no-store"),
