@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from reticent.cli.guard_demo import alone_in, free_port, has_display, run_demo
-from reticent.core import BadInput
+from reticent.cli.guard_demo import alone_in, free_port, has_display
+from reticent.cli.paths import OUT
 from reticent.guard.journal.sqlite import GUARD, SqliteStore
 
 from .conftest import PROGRAM, environment
@@ -68,25 +68,32 @@ def test_it_says_two_lines_that_work_and_ends_both_servers(tmp_path: Path) -> No
     )
 
 
-def refuses_and_leaves_all_as_it_was(out: Path, says: str) -> None:
+def refuses_and_leaves_all_as_it_was(folder: Path, says: str) -> None:
+    out = folder / OUT / "guard-demo"
     out.mkdir(parents=True, exist_ok=True)
     for name in ("reticent.toml", "sample.csv"):
         (out / name).write_text("the first one's", "utf-8")
-    with pytest.raises(BadInput, match=says):
-        run_demo(browser=False, out=out)
+    command = [*PROGRAM, "guard", "--demo", "--no-browser"]
+    done = subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 4
+    assert says in done.stderr
     for name in ("reticent.toml", "sample.csv"):
         assert (out / name).read_text("utf-8") == "the first one's"
 
 
 def test_a_second_one_in_the_same_folder_is_refused_before_it_writes(tmp_path: Path) -> None:
-    with alone_in(tmp_path):
+    out = tmp_path / OUT / "guard-demo"
+    with alone_in(out):
         refuses_and_leaves_all_as_it_was(tmp_path, "a demonstration of the guard is running")
-    with alone_in(tmp_path):  # it was let go
+    with alone_in(out):  # it was let go
         pass
 
 
 def test_one_beside_a_guard_of_the_same_folder_is_refused_before_it_writes(tmp_path: Path) -> None:
-    with closing(SqliteStore(tmp_path / "guard-state" / "journal.sqlite")) as store:
+    journal = tmp_path / OUT / "guard-demo" / "guard-state" / "journal.sqlite"
+    with closing(SqliteStore(journal)) as store:
         store.open(GUARD)
         refuses_and_leaves_all_as_it_was(tmp_path, "another process is writing")
 
