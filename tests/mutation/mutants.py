@@ -220,6 +220,25 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        name="inner layers are read uphill",
+        file="attacks/_images/readings.py",
+        old="found.append(unit_rms(reading(-slope)))",
+        new="found.append(unit_rms(reading(slope)))",
+        killers=(
+            "tests/attacks/_images/test_readings.py::test_readings_see_what_a_head_was_given",
+        ),
+    ),
+    Mutant(
+        name="pieces are the first, not the most alike",
+        file="attacks/_images/exemplars.py",
+        old="    chosen = near[best]  # (m, k, d)",
+        new="    chosen = near[best * 0 + np.arange(most)]  # (m, k, d)",
+        killers=(
+            "tests/attacks/_images/test_exemplars.py::"
+            "test_noise_goes_and_a_face_of_known_parts_stays",
+        ),
+    ),
+    Mutant(
         name="a step that leads back is taken",
         file="attacks/_images/climb.py",
         old="        go = sees & ~back",
