@@ -1,23 +1,22 @@
 """Image inversion: the picture that a class stands for, out of the model's own gradients."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from reticent.access import Access
-from reticent.attacks._images.climb import End, View, climb, seen_through
+from reticent.attacks._images.climb import End, View, climb
 from reticent.attacks._images.exemplars import redrawn
 from reticent.attacks._images.generative import GENERATORS, GeneratorName, generated, learned
 from reticent.attacks._images.gradient import Gradient, Rows, gradient_of
 from reticent.attacks._images.layers import DenseGradient
+from reticent.attacks._images.looks import confidence, looks, starts
 from reticent.attacks._images.losses import LOSSES, LossName
 from reticent.attacks._images.priors import (
     Prior,
     Public,
     as_pictures,
-    blurred,
     broader,
     combined,
     leaning,
@@ -34,15 +33,12 @@ from reticent.core import (
     Candidates,
     Channel,
     Family,
-    Floats,
     ImageSpace,
     Ints,
     NotEnoughKnowledge,
     ReconstructionClaim,
 )
 
-MOST_MOVED = 2  # pixels that a view is moved, on pictures of 100; in proportion on others
-VARIED = np.float32(1.5)  # how far public pictures are taken beyond the mean to look through them
 BROAD = 8.0  # pixels, on pictures of 100
 TIED = 1e-4  # of a cosine, a restart: sums over a picture's pixels in float32 are no finer
 #: natural, spectrum, layers and pieces for networks that keep the plane: measured on faces
@@ -180,7 +176,7 @@ class ImageInversion:
         # Several candidates can want one class: it is drawn once.
         classes, place = np.unique(y, return_inverse=True)
         loss = LOSSES[self.loss]
-        views = self._views(model, known, space, rng)
+        views = looks(known, space, 1 if _smooth(model) else self.views, rng)
         reach = self.reach if self.reach is not None else known.spread
         prior = self._prior(model, known, space, reach, rng)
         ends = [
@@ -244,26 +240,6 @@ class ImageInversion:
             pieces.append(total_variation(space, self.total_variation))
         return combined(pieces)
 
-    def _views(
-        self, model: Gradient, known: Public, space: ImageSpace, rng: np.random.Generator
-    ) -> list[View]:
-        still = np.zeros(2, dtype=np.int64)
-        plain = View(added=np.zeros(space.size, dtype=np.float32), by=still)
-        if _smooth(model) or self.views == 1:
-            return [plain]
-        most = round(MOST_MOVED * max(space.shape[:2]) / 100)
-        found = [plain]
-        for _ in range(self.views - 1):
-            by = rng.integers(-most, most + 1, size=2)
-            if len(known.rows) > 1:
-                added = VARIED * (known.rows[rng.integers(len(known.rows))] - known.mean)
-            else:  # smooth noise as strong as pictures differ
-                noise = rng.standard_normal((1, space.size)).astype(np.float32)
-                added = blurred(noise, space, max(space.shape[:2]) / 16)[0]
-                added *= known.spread / max(float(added.std()), 1e-6)
-            found.append(View(added=added, by=by))
-        return found
-
     def _notes(
         self, model: Gradient, known: Public, views: list[View], reach: float, ends: list[End]
     ) -> dict[str, object]:
@@ -297,22 +273,6 @@ def wanted_classes(
     return knowledge.images, np.asarray(candidates.y, dtype=np.int64)
 
 
-def starts(known: Public, space: ImageSpace, restarts: int, rng: np.random.Generator) -> list[Rows]:
-    """Return starting points (size,): the public mean, then other pictures near it."""
-    found = [known.mean]
-    width = max(space.shape[:2]) / 25
-    for _ in range(restarts - 1):
-        if len(known.rows) > 3:
-            some = known.rows[rng.choice(len(known.rows), size=3, replace=False)]
-            found.append(blurred(some.mean(axis=0, keepdims=True), space, width)[0])
-        else:
-            noise = rng.standard_normal((1, space.size)).astype(np.float32)
-            far = blurred(noise, space, width)[0]
-            far *= known.spread / 2 / max(float(far.std()), 1e-6)
-            found.append(np.clip(known.mean + far, 0, 1).astype(np.float32))
-    return found
-
-
 def most_agreed(found: list[Rows]) -> Rows:
     """Return, for each picture, the restart that all restarts agree with most: (m, size).
 
@@ -327,23 +287,6 @@ def most_agreed(found: list[Rows]) -> Rows:
     agreed = np.einsum("rmd,md->rm", even, even.sum(axis=0))
     first = (agreed >= agreed.max(axis=0) - TIED * len(found)).argmax(axis=0)
     return np.asarray(all_[first, np.arange(all_.shape[1])])
-
-
-def confidence(
-    model: Gradient, rows: Rows, y: Ints, views: Sequence[View], space: ImageSpace
-) -> Floats:
-    """Return (m,) the share of views in which the model takes the picture for the wanted class.
-
-    The probability tells ties apart and counts for less than one view.
-    """
-    hits = np.zeros(len(rows))
-    for view in views:
-        logits, _ = model.forward(seen_through(rows, view, space))
-        logits = np.nan_to_num(logits)
-        e = np.exp(logits - logits.max(axis=1, keepdims=True))
-        p = e[np.arange(len(y)), y] / e.sum(axis=1)
-        hits += (logits.argmax(axis=1) == y) + p / (2 * len(views))
-    return np.asarray(hits / (len(views) + 0.5))
 
 
 def straight(model: Gradient) -> bool:
