@@ -64,6 +64,7 @@ class Reading:
         near: cells of a neighbourhood's side, odd.
         stride: pixels from one cell to the next.
         side: pixels of a patch's side, at least `stride`.
+        usual: (c, h, w) what public pictures make of the layer on the mean.
         space: the pictures.
     """
 
@@ -71,6 +72,7 @@ class Reading:
     near: int
     stride: int
     side: int
+    usual: Maps
     space: ImageSpace
 
     def __call__(self, maps: Maps) -> Rows:
@@ -81,6 +83,11 @@ class Reading:
             patches = around.reshape(*around.shape[:3], -1) @ self.weights
             found.append(_joined(patches, self.stride, self.side, self.space))
         return np.concatenate(found)
+
+
+def readable(model: Layered, known: Public) -> list[str]:
+    """Return the layers that public pictures can teach to read: none with fewer than `FEWEST`."""
+    return list(model.layers(known.mean[None])) if len(known.rows) >= FEWEST else []
 
 
 def learned_reading(
@@ -116,7 +123,12 @@ def learned_reading(
     ridge = np.float32(max(doubt * float(np.trace(gram)) / inputs, _FAINTEST))
     weights = np.linalg.solve(gram + ridge * np.eye(inputs, dtype=np.float32), both)
     return Reading(
-        weights=weights.astype(np.float32), near=near, stride=stride, side=side, space=space
+        weights=weights.astype(np.float32),
+        near=near,
+        stride=stride,
+        side=side,
+        usual=usual,
+        space=space,
     )
 
 
@@ -184,7 +196,7 @@ def shown(reading: Reading, model: Layered, name: str, known: Public) -> float:
     """
     some = known.rows[:: max(len(known.rows) // _BATCH, 1)]
     (maps,) = model.maps(some, [name])
-    read, away = reading(maps - _mean_maps(model, name, known)), some - known.mean
+    read, away = reading(maps - reading.usual), some - known.mean
     return float(np.mean(np.sum(unit_rms(read) * unit_rms(away), axis=1)) / away.shape[1])
 
 

@@ -26,7 +26,7 @@ from reticent.attacks._images.priors import (
     subspace,
     total_variation,
 )
-from reticent.attacks._images.readings import FEWEST, Layered, readings, turned
+from reticent.attacks._images.readings import Layered, readable, readings, turned
 from reticent.attacks._images.spectrum import shaped
 from reticent.attacks.base import Knowledge
 from reticent.core import (
@@ -156,11 +156,7 @@ class ImageInversion:
 
     def _fitting(self, model: Gradient, known: Public) -> "ImageInversion":
         """Return the attack with what was left open settled for this model."""
-        planes = (
-            isinstance(model, Layered)
-            and len(known.rows) >= FEWEST
-            and bool(model.layers(known.mean[None]))
-        )
+        planes = isinstance(model, Layered) and readable(model, known)
         natural, spectrum, layers, pieces = PLANES if planes else (0.0, 0.0, 0, 0.0)
         return replace(
             self,
@@ -196,12 +192,11 @@ class ImageInversion:
         steps = sum(int(end.steps.sum()) for end in ends)
         rows = most_agreed([end.rows for end in ends])
         read: list[str] = []
-        if self.layers and isinstance(model, Layered) and len(known.rows) >= FEWEST:
-            read = list(model.layers(rows))[-self.layers :]
-        if read and isinstance(model, Layered):
-            found = readings(model, read, loss, rows, classes, views, known, space)
+        if self.layers and isinstance(model, Layered):
+            read = readable(model, known)[-self.layers :]
+            found = readings(model, read, loss, rows, classes, views, known, space) if read else []
             rows = turned(rows, known.mean, found, self.read) if found else rows
-            steps += len(classes)
+            steps += len(classes) if read else 0
         rows = shaped(rows, known, space, self.spectrum or 0.0)
         rows = redrawn(rows, known, space, self.pieces or 0.0)
         return ReconstructionClaim(
