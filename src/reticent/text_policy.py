@@ -63,9 +63,12 @@ def shape_text(
     Raises: BadPolicy if the policy does not fit scores.
     """
     step = policy.usage_step
-    scored = [choice for choice in reply.choices if choice.token_scores is not None]
-    if not scored and (not step or reply.usage is None):
-        return reply  # nothing in it is a policy's to change
+    if not step or reply.usage is None:
+        for choice in reply.choices:
+            if choice.token_scores is not None:
+                break
+        else:
+            return reply  # nothing in it is a policy's to change
     choices = []
     for choice in reply.choices:
         if choice.token_scores is None:

@@ -22,9 +22,8 @@ def headers_of(reply: Reply) -> list[tuple[bytes, bytes]]:
 
 def head_of(reply: Reply, *, framing: bytes) -> bytes:
     """Return the head of a reply as HTTP/1.1 has it, up to and including the lines of `framing`."""
-    wait_s = _wait_s(reply)
-    if wait_s:  # as many as there are seconds: not worth keeping
-        return _written(reply.status, reply.media_type, reply.digest, wait_s) + framing
+    if reply.retry_after_s:  # as many as there are seconds: not worth keeping
+        return _written(reply.status, reply.media_type, reply.digest, _wait_s(reply)) + framing
     return _kept(reply.status, reply.media_type, reply.digest) + framing
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -339,3 +340,61 @@ def test_budgets_hold_through_stops_crashes_and_evictions(steps, tmp_path_factor
         assert sum(rows for _, rows in mine) <= 30
         for end, _ in mine:
             assert sum(rows for time, rows in mine if end - 64 < time <= end) <= 12
+
+
+def any_scope(rng, key):
+    return Scope(
+        key=key,
+        rows_per_minute=rng.choice([None, None, 90.0, 3600.0]),
+        burst_rows=rng.randint(10, 40),
+        concurrent=rng.choice([None, None, 8]),
+        lifetime_rows=rng.choice([None, 30, 60]),
+        rolling=rng.choice([(), (), (), ((40, 60.0),)]),
+    )
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1))
+def test_what_is_granted_at_once_is_what_a_closer_look_grants(seed):
+    # Scopes that are asked together again are looked at in fewer steps: with the same outcome.
+    rng = random.Random(seed)
+    scopes = {key: any_scope(rng, key) for key in "abc"}
+    groups = []
+
+    def regroup():
+        groups.extend(tuple(scopes[key] for key in keys) for keys in ("abc", "ab", "bc", "c"))
+
+    async def story(closely, clock):
+        at_once = MemoryLimits(None, clock=clock)
+        under_way = []
+        regroup()
+        for _ in range(150):
+            what = rng.choice(
+                ["ask"] * 12 + ["wait", "release", "release"] + ["change"] * (rng.random() < 0.1)
+            )
+            if what == "wait":
+                clock.now_s += rng.choice([-1.0, 0.1, 1.0, 1.0, 30.0])
+            elif what == "release" and under_way:
+                told, quick = under_way.pop(rng.randrange(len(under_way)))
+                for _ in range(2):  # twice counts once
+                    closely.release(told)
+                    at_once.release(quick)
+            elif what == "change":
+                key = rng.choice("abc")
+                scopes[key] = any_scope(rng, key)
+                regroup()
+            elif what == "ask":
+                group = rng.choice(groups[-8:])  # some of them from before the last change
+                rows = rng.choice([1, 1, 2, 4])
+                told = await closely.admit(list(group), rows, sensitive=False)
+                quick = at_once.admit_at_once(group, rows)
+                if quick is None:
+                    quick = await at_once.admit(group, rows, sensitive=False)
+                assert replace(quick, ticket=None) == replace(told, ticket=None)
+                if told.granted:
+                    under_way.append((told, quick))
+            for key in "abc":
+                assert await at_once.spent(key) == await closely.spent(key)
+        await at_once.close()
+
+    run(story)

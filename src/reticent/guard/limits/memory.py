@@ -16,25 +16,84 @@ BUSY_RETRY_S = 1.0
 """When to come again if all slots are taken: a guess, since nobody knows when one comes free."""
 
 _LOOK_LEAST_KEYS = 1024
+_MOST_GROUPS = 10_000
 _LEASE_LEAST_ROWS = 8
 _LEASE_MOST_ROWS = 4096
 _LEASE_SHARE = 64
 
 
-class Ticket:
-    """Slots that a request holds until it is released; giving them back twice counts once."""
+def give_back(admission: Admission) -> None:
+    """Return a request's slots; twice counts once."""
+    held = admission.ticket
+    if type(held) is tuple:  # of `Spending`
+        admission.ticket = None
+        for one in held:
+            one.in_flight -= 1
 
-    __slots__ = ("held",)
 
-    def __init__(self, held: list[Spending]) -> None:
-        self.held = held
+@final
+class _Group:
+    """Scopes that were asked together, and what was spent of each, by what has to be looked at.
 
+    Attributes:
+        scopes: those.
+        ones: of all.
+        rated: of those with a rate, and that.
+        counted: of those with a lifetime budget, and its rows.
+        slots: of those with slots, and how many.
+        held: of the same.
+        rolling: whether one has a rolling budget.
+    """
 
-def give_back(ticket: Ticket) -> None:
-    """Return a request's slots."""
-    held, ticket.held = ticket.held, []
-    for one in held:
-        one.in_flight -= 1
+    __slots__ = ("counted", "held", "ones", "rated", "rolling", "scopes", "slots")
+
+    def __init__(self, scopes: Sequence[Scope], ones: tuple[Spending, ...]) -> None:
+        self.scopes = scopes
+        self.ones = ones
+        self.rated = tuple((one, one.rate) for one in ones if one.rate is not None)
+        lifetimes = ((one, one.scope.lifetime_rows) for one in ones)
+        self.counted = tuple((one, most) for one, most in lifetimes if most is not None)
+        slots = ((one, one.scope.concurrent) for one in ones)
+        self.slots = tuple((one, most) for one, most in slots if most is not None)
+        self.held = tuple(one for one, _ in self.slots)
+        self.rolling = any(one.windows for one in ones)
+
+    def granted(self, rows: int, now_us: int) -> Admission | None:
+        """Book rows that surely fit; None, and nothing booked, where it takes a closer look."""
+        if self.rolling:
+            return None
+        for one, most in self.counted:
+            spent = one.spent + rows
+            if spent > most or spent > one.leased:
+                return None
+        for one, most in self.slots:
+            if one.in_flight >= most:
+                return None
+        for one, rate in self.rated:
+            level = one.level_units
+            if level:
+                elapsed_us = now_us - one.at_us
+                if elapsed_us > 0:
+                    level -= elapsed_us * rate.units_per_us
+                    if level < 0:
+                        level = 0
+            level += rows * rate.units_per_row
+            if level > rate.room_units:
+                return None
+            one.poured_units = level
+        for one, _ in self.rated:
+            one.level_units = one.poured_units
+        for one, _ in self.counted:
+            one.spent += rows
+        for one in self.ones:
+            if now_us > one.at_us:
+                one.at_us = now_us
+        held = self.held
+        if not held:
+            return GRANTED
+        for one in held:
+            one.in_flight += 1
+        return Admission(True, 0.0, "", "", held)
 
 
 def refusal(wait_us: int, scope: str, reason: str) -> Admission:
@@ -82,6 +141,7 @@ class MemoryLimits:
         self._max_keys = max_keys
         self._shelf = Shelf(path)
         self._kept: dict[str, Spending] = {}
+        self._groups: dict[int, _Group] = {}  # by identity of the scopes; of what is kept only
         self._evictions = 0
         self._look_at_keys = _LOOK_LEAST_KEYS
 
@@ -114,7 +174,23 @@ class MemoryLimits:
         """
         if rows < 1:
             raise ValueError(f"{rows} rows asked; it must be 1 or more.")
-        return self._decide(scopes, rows, int(self._clock() * US_PER_S))
+        now_us = int(self._clock() * US_PER_S)
+        group = self._groups.get(id(scopes))
+        if group is not None and group.scopes is scopes:
+            granted = group.granted(rows, now_us)
+            return self._decide(scopes, rows, now_us) if granted is None else granted
+        admission = self._decide(scopes, rows, now_us)
+        if admission is not None and admission.granted:
+            self._remember(scopes)
+        return admission
+
+    def _remember(self, scopes: Sequence[Scope]) -> None:
+        """Keep together what was looked up for scopes that may be asked together again."""
+        if len(self._groups) >= _MOST_GROUPS:
+            self._groups.clear()
+        # It holds the scopes, so that nothing else gets their identity.
+        ones = tuple(self._kept[scope.key] for scope in scopes)
+        self._groups[id(scopes)] = _Group(scopes, ones)
 
     def _decide(self, scopes: Sequence[Scope], rows: int, now_us: int) -> Admission | None:
         """Return the answer, or None if the file must be asked first. No await in here."""
@@ -130,6 +206,7 @@ class MemoryLimits:
                 return None
             if one.scope is not scope:
                 one.adopt(scope)
+                self._groups.clear()
             level = 0
             rate = one.rate
             if rate is not None:
@@ -189,7 +266,7 @@ class MemoryLimits:
             return GRANTED
         for one in held:
             one.in_flight += 1
-        return Admission(True, 0.0, "", "", Ticket(held))
+        return Admission(True, 0.0, "", "", tuple(held))
 
     async def _prepare(self, scopes: Sequence[Scope], rows: int, now_us: int) -> None:
         """Bring in keys that rest, or lease rows ahead; then the decision is made afresh."""
@@ -238,6 +315,7 @@ class MemoryLimits:
         ]
         for key in gone:
             del self._kept[key]
+        self._groups.clear()
         self._evictions += 1
         self._look_at_keys = max(_LOOK_LEAST_KEYS, 2 * len(self._kept))
         await self._shelf.forget_before(now_us)
@@ -247,6 +325,7 @@ class MemoryLimits:
         idle = [k for k, one in self._kept.items() if not one.in_flight and k not in needed]
         idle.sort(key=lambda key: self._kept[key].at_us)
         gone = {key: self._kept.pop(key) for key in idle[: max(1, self._max_keys // 2)]}
+        self._groups.clear()
         self._evictions += 1
         try:
             await self._keep_exactly(gone, now_us)
@@ -262,8 +341,7 @@ class MemoryLimits:
 
     def release(self, admission: Admission) -> None:
         """Say that a request is over; only concurrency comes back."""
-        if isinstance(admission.ticket, Ticket):
-            give_back(admission.ticket)
+        give_back(admission)
 
     async def spent(self, key: str) -> Mapping[str, float]:
         """Return what is booked for a scope of which this process has heard; else {}.
@@ -297,6 +375,7 @@ class MemoryLimits:
         Raises: sqlite3.Error, and whatever `book` raises.
         """
         self._evictions += 1
+        self._groups.clear()
         kept, self._kept = self._kept, {}
         try:
             await self._keep_exactly(kept, int(self._clock() * US_PER_S))

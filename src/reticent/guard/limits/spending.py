@@ -90,6 +90,7 @@ class Spending:
         "leased",
         "level_units",
         "plan",
+        "poured_units",
         "promised",
         "rate",
         "scope",
@@ -100,6 +101,7 @@ class Spending:
 
     def __init__(self, scope: Scope) -> None:
         self.level_units = 0
+        self.poured_units = 0  # what `level_units` will be if all scopes of a request have room
         self.unit = 1  # units a row of `level_units`
         self.at_us = 0
         self.spent = 0

@@ -13,7 +13,7 @@ from reticent.guard.limits.exchange import Exchange, Slots
 from reticent.guard.limits.joining import Joining
 from reticent.guard.limits.link import Link, StoreAway
 from reticent.guard.limits.marks import Marks
-from reticent.guard.limits.memory import NO_STORE_RETRY_S, Ticket, give_back
+from reticent.guard.limits.memory import NO_STORE_RETRY_S, give_back
 from reticent.guard.limits.outage import LocalAllowances
 from reticent.guard.limits.wire import ADMIT, JOIN
 from reticent.guard.types import Admission, Scope
@@ -245,8 +245,8 @@ class SharedLimits:
         if isinstance(admission.ticket, Slots):
             self._exchange.give_up(admission.ticket)
             self._wake()
-        elif isinstance(admission.ticket, Ticket):
-            give_back(admission.ticket)
+        else:
+            give_back(admission)
 
     async def spent(self, key: str) -> Mapping[str, float]:
         """Return what the store holds of a scope: see `MemoryLimits.spent`.

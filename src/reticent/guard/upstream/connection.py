@@ -31,6 +31,7 @@ class Connection(asyncio.Protocol):
         idle_since_s: when it was given back last.
         lost: whether it is gone.
         reader: what reads its replies; the caller's to look at while it owns the connection.
+        reusable: whether another request may go over it: all said, all heard, nothing over.
         used: how many whole replies it has carried.
     """
 
@@ -49,6 +50,7 @@ class Connection(asyncio.Protocol):
         "idle_since_s",
         "lost",
         "reader",
+        "reusable",
         "used",
     )
 
@@ -67,6 +69,7 @@ class Connection(asyncio.Protocol):
         self.idle_since_s = 0.0
         self.lost = False
         self.reader = reader
+        self.reusable = False
         self.used = 0
 
     def ask(self, request: bytes, deadline_s: float, *, whole: bool) -> Wait:
@@ -83,6 +86,7 @@ class Connection(asyncio.Protocol):
         self.reader.start()
         self._whole = whole
         self.carrying = True
+        self.reusable = False
         wait = self._until(deadline_s)
         transport = self._transport
         if transport is None or self.lost:
@@ -107,6 +111,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """End the connection at once; the server sees that nobody waits any more."""
         self.carrying = False
+        self.reusable = False
         self._wait.end()
         if self._transport is not None and not self.lost:
             self._transport.abort()
@@ -115,17 +120,9 @@ class Connection(asyncio.Protocol):
         """End the connection because the guard stops; whoever waits is told."""
         self._fail(UpstreamDown("the guard is stopping."))
 
-    @property
-    def reusable(self) -> bool:
-        """Return whether another request may go over it: all said, all heard, nothing over."""
-        transport = self._transport
-        return (
-            not self.carrying
-            and not self.lost
-            and transport is not None
-            and not transport.is_closing()
-            and self.reader.reusable
-        )
+    def is_closing(self) -> bool:
+        """Return whether it ends, though nobody here has been told yet."""
+        return self._transport is None or self._transport.is_closing()
 
     # What the event loop calls.
 
@@ -148,8 +145,9 @@ class Connection(asyncio.Protocol):
             self.carrying = False
             self.used += 1
             # A server that answers before it has all of the request is not fit for the next one.
-            if self._transport is not None and self._transport.get_write_buffer_size():
-                reader.reusable = False
+            transport = self._transport
+            if reader.reusable and transport is not None:
+                self.reusable = not transport.get_write_buffer_size()
             self._wait.end()  # last: whoever waits goes on at once, maybe with this connection
         elif not self._whole and reader.headed:
             if reader.held_bytes > _MOST_HELD_BYTES and not self._paused:
@@ -161,6 +159,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that it is gone."""
         self.lost = True
+        self.reusable = False
         self.reader.end()
         if self._timer is not None:
             self._timer.cancel()

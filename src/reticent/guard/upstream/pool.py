@@ -42,7 +42,8 @@ class ConnectionPool:
         """Return a kept connection, or None if there is none."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.reusable and now_s - connection.idle_since_s < self._idle_s:
+            young = now_s - connection.idle_since_s < self._idle_s
+            if young and connection.reusable and not connection.is_closing():
                 self._owned.add(connection)
                 return connection
             connection.abort()
@@ -74,7 +75,7 @@ class ConnectionPool:
     def give_back(self, connection: Connection, now_s: float) -> None:
         """Keep a connection for the next, or end it if it is not fit for that."""
         self._owned.discard(connection)
-        if not connection.reusable:
+        if not connection.reusable or (self._waiting and connection.is_closing()):
             connection.abort()
             self._hand_on_place()
             return
