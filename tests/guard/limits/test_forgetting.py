@@ -5,7 +5,7 @@ import shutil
 import time
 
 import valkey
-from guard.limits.test_outage import SLOW, count, shared, until_up
+from guard.limits.test_outage import PATIENCE_S, SLOW, count, shared, until_up
 from guard.served_store import ServedStore
 
 from reticent.guard.limits.wire import JOIN
@@ -20,9 +20,9 @@ async def spend(limits, scope, rows):
         assert (await limits.admit([scope], 1, sensitive=True)).granted
 
 
-async def until_known(limits, name):
-    end = time.monotonic() + 20
-    while name not in limits._joining.members:
+async def until(holds):
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
         assert time.monotonic() < end
         await asyncio.sleep(0.02)
 
@@ -59,11 +59,12 @@ def test_nothing_opens_until_every_replica_has_spoken(store, tmp_path):
             async with shared(store, tmp_path, "two") as two:
                 await spend(one, LIFE, 1)
                 await spend(two, LIFE, 20)
-                await until_known(one, "two")
+                await until(lambda: "two" in one._joining.members)
             store.kill()
             store.start()
             assert (await count(one, LIFE, sensitive=True))[0] == 0
-            await asyncio.sleep(0.8)  # several probes later
+            await until(lambda: "other replicas" in one.store)
+            await asyncio.sleep(0.5)  # another probe later
             assert (await count(one, LIFE, sensitive=True))[0] == 0
             assert "other replicas" in one.store
             async with shared(store, tmp_path, "two") as two:
@@ -86,8 +87,7 @@ def test_an_operator_can_give_a_lost_replica_up(store, tmp_path):
                 store.start()
                 assert (await count(one, LIFE, sensitive=True))[0] == 0
                 if missing:
-                    await asyncio.sleep(0.8)
-                    assert "other replicas" in one.store
+                    await until(lambda: "other replicas" in one.store)
                     assert await one.accept_loss() == missing
                 await until_up(one)
                 assert (await one.spent("life"))["lifetime_rows"] == 25
@@ -159,10 +159,7 @@ def test_marks_are_on_disk_before_long(store, tmp_path):
     async def story():
         async with shared(store, tmp_path, "one") as one:
             await spend(one, LIFE, 25)
-            end = time.monotonic() + 20
-            while one._marks._fresh or one._marks._writing:
-                assert time.monotonic() < end
-                await asyncio.sleep(0.05)
+            await until(lambda: not (one._marks._fresh or one._marks._writing))
             texts = await one._marks._shelf.get(["life"])
             assert "25" in texts["life"]
 

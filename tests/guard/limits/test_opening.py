@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+from guard.served_store import be_patient
 
 from reticent.config.guard import Guard
 from reticent.core import BadInput
@@ -42,7 +43,8 @@ def test_in_this_process_and_in_its_folder(tmp_path):
     assert spend(guard(), tmp_path / "other") == (MemoryLimits, 1)
 
 
-def test_in_a_store_with_those_who_share_the_secret(store, tmp_path):
+def test_in_a_store_with_those_who_share_the_secret(store, tmp_path, monkeypatch):
+    be_patient(monkeypatch)
     settings = guard(store=store.url, replicas=2)
     assert spend(settings, tmp_path / "one") == (SharedLimits, 1)
     assert spend(settings, tmp_path / "two") == (SharedLimits, 2)

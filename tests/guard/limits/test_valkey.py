@@ -39,9 +39,15 @@ def client(server):
 
 @asynccontextmanager
 async def shared(url, **how):
-    limits = SharedLimits(
-        url, **{"replicas": 1, "clock": time.time, "state": None, "name": "one"} | how
-    )
+    usual = {
+        "replicas": 1,
+        "clock": time.time,
+        "state": None,
+        "name": "one",
+        "timeout_s": racer.PATIENCE_S,  # a pause of the machine is no outage
+        "join_timeout_s": racer.PATIENCE_S,
+    }
+    limits = SharedLimits(url, **usual | how)
     try:
         yield limits
     finally:
@@ -304,7 +310,7 @@ def test_a_request_whose_caller_went_away_gives_its_slot_back(client, server):
     asyncio.run(story())
 
 
-async def until(done, patience_s=20.0):
+async def until(done, patience_s=racer.PATIENCE_S):
     """Wait until an async condition holds.
 
     Raises: AssertionError if it does not in time.
@@ -315,31 +321,53 @@ async def until(done, patience_s=20.0):
         await asyncio.sleep(0.02)
 
 
+HELD = "{reticent}:slots:slots"
+
+
+def leases(client):
+    """Return when each slot that is held comes back unless renewed, in the store's time."""
+    return dict(client.zrange(HELD, 0, -1, withscores=True))
+
+
 def test_slots_of_a_killed_replica_come_back_and_of_a_living_one_do_not(client, server, tmp_path):
     command = [sys.executable, Path(racer.__file__), server.url, tmp_path / "r", "2", "2", "1"]
     slots = [Scope(key="slots", concurrent=racer.SLOTS)]
     with subprocess.Popen([*command, "hold"], stdout=subprocess.PIPE, text=True) as holder:
         try:
             assert holder.stdout.readline() == "2\n"
+            others = leases(client)
 
             async def story():
-                async with shared(server.url, slot_lease_s=1.0) as limits:
+                async with shared(server.url, clock=racer.hurried) as limits:
                     assert await granted(limits)  # the third; this replica lives and keeps it
-                    end = time.monotonic() + 2.5  # two and a half leases
-                    while time.monotonic() < end:
-                        refused = await limits.admit(slots, 1, sensitive=True)
-                        assert refused.reason == "concurrent"
-                        await asyncio.sleep(0.05)
-                    holder.kill()
+                    await renewed(*leases(client))
                     refused = await limits.admit(slots, 1, sensitive=True)
                     assert refused.reason == "concurrent"
-                    await until(lambda: granted(limits))
-                    await until(lambda: granted(limits))
-                    await asyncio.sleep(1.5)
-                    assert not await granted(limits)
+                    holder.kill()
+                    holder.wait()
+                    [own] = leases(client).keys() - others.keys()
+                    held = leases(client)
+                    await renewed(own)
+                    assert {ticket: leases(client)[ticket] for ticket in others} == {
+                        ticket: held[ticket] for ticket in others
+                    }
+                    # As it is a lease after the last renewal by whoever was killed.
+                    client.zadd(HELD, dict.fromkeys(others, 1))
+                    assert await granted(limits)
+                    assert await granted(limits)
+                    refused = await limits.admit(slots, 1, sensitive=True)
+                    assert refused.reason == "concurrent"
 
             async def granted(limits):
                 return (await limits.admit(slots, 1, sensitive=True)).granted
+
+            async def renewed(*tickets):
+                before = leases(client)
+
+                async def all_later():
+                    return all(leases(client)[ticket] > before[ticket] for ticket in tickets)
+
+                await until(all_later)
 
             asyncio.run(story())
         finally:
@@ -350,11 +378,10 @@ def test_slots_are_renewed_under_load_too(client, server):
     slots = [Scope(key="slots", concurrent=1)]
 
     async def story():
-        # A lease that outlasts a pause of the machine; that it is renewed is seen in the store.
-        async with shared(server.url, slot_lease_s=6.0) as limits:
+        # That the lease is renewed is seen in the store.
+        async with shared(server.url, clock=racer.hurried) as limits:
             held = await limits.admit(slots, 1, sensitive=True)
-            [(ticket, ends_us)] = client.zrange("{reticent}:slots:slots", 0, -1, withscores=True)
-
+            before = leases(client)
             over = asyncio.Event()
 
             async def load():
@@ -362,11 +389,12 @@ def test_slots_are_renewed_under_load_too(client, server):
                     assert (await limits.admit([Scope(key="b")], 1, sensitive=True)).granted
 
             async def watch():
-                while client.zscore("{reticent}:slots:slots", ticket) == ends_us:
+                while leases(client) == before:
                     await asyncio.sleep(0.05)
                 over.set()
 
             await asyncio.wait_for(asyncio.gather(watch(), *[load() for _ in range(8)]), 30)
+            assert leases(client).keys() == before.keys()
             assert not (await limits.admit(slots, 1, sensitive=True)).granted
             limits.release(held)
             assert (await limits.admit(slots, 1, sensitive=True)).granted
@@ -400,6 +428,7 @@ def test_scripts_that_the_store_dropped_are_loaded_again(client, server):
 def test_keys_expire_unless_they_count_for_life(client, server):
     async def story():
         async with shared(server.url) as limits:
+            before_ms = now_ms()
             await limits.admit(
                 [
                     Scope(key="rate", rows_per_minute=6, burst_rows=12, concurrent=3),
@@ -409,10 +438,24 @@ def test_keys_expire_unless_they_count_for_life(client, server):
                 2,
                 sensitive=True,
             )
-            assert 15_000 < client.pttl("{reticent}:rate") <= 21_000
-            assert 29_000 < client.pttl("{reticent}:rate:slots") <= 31_000
-            assert 86_400_000 < client.pttl("{reticent}:day") < 95_000_000
+            after_ms = now_ms()
+
+            def kept_s(key):  # counted from when it was said: the machine may have paused since
+                end_ms = client.pexpiretime(f"{{reticent}}:{key}")
+                return (end_ms - after_ms) / 1e3, (end_ms - before_ms) / 1e3
+
+            least_s, most_s = kept_s("rate")
+            assert least_s <= 21 <= most_s
+            least_s, most_s = kept_s("rate:slots")
+            assert least_s <= 31 <= most_s
+            least_s, most_s = kept_s("day")
+            assert most_s > 86_400
+            assert least_s < 95_000
             assert client.pttl("{reticent}:life") == -1
+
+    def now_ms():
+        seconds, micros = client.time()
+        return seconds * 1000 + micros // 1000
 
     asyncio.run(story())
 

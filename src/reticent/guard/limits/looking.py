@@ -23,7 +23,7 @@ from reticent.guard.types import Caller, Scope
 if TYPE_CHECKING:  # an extra of its own
     from reticent.guard.limits.joining import Joining
 
-_PATIENCE_S = 2.0
+_PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

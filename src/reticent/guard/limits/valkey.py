@@ -18,8 +18,8 @@ from reticent.guard.limits.outage import LocalAllowances
 from reticent.guard.limits.wire import ADMIT, JOIN
 from reticent.guard.types import Admission, Scope
 
+_PROBE_LEAST_S = 0.25
 _PROBE_MOST_S = 2.0
-_JOIN_MOST_S = 1.0
 _SETTLE_MOST_S = 5.0
 _FLUSH_EVERY_S = 1.0
 _LOOK_EVERY_S = 0.001
@@ -69,6 +69,7 @@ class SharedLimits:
         name: this replica's name, used if the folder holds none yet; unlike all others'.
         prefix: of all keys; braces keep them on one node of a cluster.
         timeout_s: longest wait for the store.
+        join_timeout_s: longest that the first requests wait for it to be joined.
         slot_lease_s: how long a dead replica's slots stay taken.
         most_at_once: requests in one round trip.
         script: what decides; for tests that keep the time themselves.
@@ -86,6 +87,7 @@ class SharedLimits:
         name: str,
         prefix: str = "{reticent}:",
         timeout_s: float = 0.25,
+        join_timeout_s: float = 1.0,
         slot_lease_s: float = 30.0,
         most_at_once: int = 128,
         script: str = ADMIT,
@@ -95,6 +97,7 @@ class SharedLimits:
         self._prefix = prefix
         self._slot_lease_s = slot_lease_s
         self._timeout_s = timeout_s
+        self._join_timeout_s = join_timeout_s
         self._link = Link(url, timeout_s=timeout_s, scripts=(script, JOIN))
         self._marks = Marks(state and state / "limits-marks.sqlite", clock=clock)
         self._local = LocalAllowances(
@@ -197,11 +200,11 @@ class SharedLimits:
 
     async def _probe(self) -> None:
         """Join the store; if it cannot be, be away and try again until it can."""
-        wait_s = self._timeout_s
+        wait_s = _PROBE_LEAST_S
         while self._store != "up":
             try:
                 # At the start requests wait for this; later they are served without the store.
-                patience_s = _JOIN_MOST_S if self._store == "joining" else None
+                patience_s = self._join_timeout_s if self._store == "joining" else None
                 async with asyncio.timeout(patience_s):
                     self._epoch = await self._joining.join()
                 self._name = self._joining.name
