@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 
 import uvicorn
+from guard.unpaused import UnpausedLoop
 
 
 def free_port():
@@ -32,7 +33,7 @@ def serving(app, *, lifespan="off", port=None):
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    for _ in range(500):
+    for _ in range(3000):
         if server.started or not thread.is_alive():
             break
         time.sleep(0.01)
@@ -62,21 +63,22 @@ def guarding(file, environ):
 
     def run():
         try:
-            asyncio.run(main())
+            with asyncio.Runner(loop_factory=UnpausedLoop) as runner:
+                runner.run(main())
         except BaseException as error:
             found["error"] = error
             ready.set()
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(30)
     if "error" in found:
         raise found["error"]
     try:
         yield found["parts"], found["callers"], found["admin"]
     finally:
         found["loop"].call_soon_threadsafe(found["stop"].set)
-        thread.join(20)
+        thread.join(30)
         assert not thread.is_alive()
 
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 
 import pytest
+from guard.unpaused import run
 
 from reticent.guard.pipeline import Reply
 from reticent.guard.port import CallersPort
@@ -65,7 +66,7 @@ def test_what_was_asked_is_answered_before_the_port_stops():
             assert said.endswith(b"\r\n\r\n{}")
             assert not port.connections
 
-    asyncio.run(main())
+    run(main())
 
 
 def test_nobody_is_waited_for_longer_than_was_said():
@@ -78,7 +79,7 @@ def test_nobody_is_waited_for_longer_than_was_said():
             await asyncio.wait_for(port.close(drain_s=0.05), 5)
             assert await asyncio.wait_for(reader.read(), 5) == b""
 
-    asyncio.run(main())
+    run(main())
 
 
 def test_an_idle_connection_ends_when_the_port_stops():
@@ -88,7 +89,7 @@ def test_an_idle_connection_ends_when_the_port_stops():
             await asyncio.wait_for(port.close(drain_s=10), 5)
             assert await asyncio.wait_for(reader.read(), 5) == b""
 
-    asyncio.run(main())
+    run(main())
 
 
 @pytest.mark.parametrize(("body", "idle_s", "taking_s"), [(b"{}", 0.1, 60.0), (HUGE, 60.0, 0.1)])
@@ -111,7 +112,7 @@ def test_a_caller_who_asks_no_more_or_takes_nothing_is_let_go(body, idle_s, taki
             assert said.endswith(b"{}") if body == b"{}" else len(said) < len(HUGE)
             await port.close(drain_s=1)
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    run(main())
 
 
 def test_callers_who_ask_faster_than_they_are_answered_wait():
@@ -119,13 +120,15 @@ def test_callers_who_ask_faster_than_they_are_answered_wait():
         pipeline = Answering()
         async with opened(pipeline) as (port, reader, writer):
             writer.write(ASK * 40_000)  # more than all buffers between the two hold
-            await asyncio.sleep(0.3)
+            while not port.connections:
+                await asyncio.sleep(0.01)
             (connection,) = port.connections
-            assert not connection._transport.is_reading()
+            while connection._transport.is_reading():
+                await asyncio.sleep(0.01)
             assert pipeline.asked == 1
             pipeline.may.set()
             said = await asyncio.wait_for(reader.readuntil(b"{}"), 5)
             assert said.startswith(b"HTTP/1.1 200 OK\r\n")
             await port.close(drain_s=0.01)
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    run(main())

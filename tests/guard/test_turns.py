@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from guard import unpaused
 
 from reticent.guard.turns import Errand, Wait, in_task
 
@@ -10,9 +11,9 @@ from reticent.guard.turns import Errand, Wait, in_task
 def run(work):
     async def main():
         loop = asyncio.get_running_loop()
-        await asyncio.wait_for(work(loop, Errand(loop), Wait(loop)), 10)
+        await work(loop, Errand(loop), Wait(loop))
 
-    asyncio.run(main())
+    unpaused.run(main())
 
 
 async def outside(loop, call):

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from guard.unpaused import run
 
 from reticent.guard.limits.link import Link, StoreAway
 
@@ -30,7 +31,7 @@ def told(answers, said):
         finally:
             writer.close()
 
-    async def run():
+    async def story():
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         link = Link(f"valkey://127.0.0.1:{port}/0", timeout_s=PATIENCE_S, scripts=())
@@ -41,7 +42,7 @@ def told(answers, said):
             await link.drop()
             server.close()
 
-    return asyncio.run(run())
+    return run(story())
 
 
 def test_answers_go_to_those_who_asked_in_their_order():

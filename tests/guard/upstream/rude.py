@@ -104,7 +104,7 @@ def always(said):
 
 async def until(condition):
     """Wait until something that the other side must do has happened."""
-    for _ in range(500):
+    for _ in range(2000):
         if condition():
             return
         await asyncio.sleep(0.01)

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from guard.unpaused import run
 from guard.upstream.rude import ASK, until
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -12,10 +13,6 @@ from reticent.guard.upstream.asgi import AsgiUpstream
 from reticent.protocols.base import WireRequest
 
 LATE_S = 0.1
-
-
-def run(coroutine):
-    return asyncio.run(asyncio.wait_for(coroutine, 20))
 
 
 def started(*headers, status=200):

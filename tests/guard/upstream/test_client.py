@@ -4,6 +4,7 @@ import socket
 from contextlib import suppress
 
 import pytest
+from guard.unpaused import run
 from guard.upstream.rude import ASK, always, chunked, end, reply, rude, until
 
 from reticent.guard.upstream import (
@@ -20,10 +21,6 @@ from reticent.guard.upstream.reply import ReplyReader
 from reticent.protocols.base import WireRequest
 
 LATE_S = 0.2  # only ever waited out, never compared with
-
-
-def run(coroutine):
-    return asyncio.run(asyncio.wait_for(coroutine, 20))
 
 
 async def hang(n, reader, writer):

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from guard.unpaused import run
 from guard.upstream.rude import ASK, chunked, reply, rude, until
 
 from reticent.guard.upstream import UpstreamBad, UpstreamDown, UpstreamSlow
@@ -31,7 +32,7 @@ def with_answers(said, check):
             clock = Clock()
             await check(server, FusedUpstream(upstream, Breaker(SETTINGS), clock), clock)
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    run(main())
 
 
 async def asked(fused, how):

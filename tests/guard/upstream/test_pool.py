@@ -3,13 +3,10 @@
 import asyncio
 
 import pytest
+from guard.unpaused import run
 from guard.upstream.rude import ASK, always, reply, rude
 
 NEVER_S = 1e12
-
-
-def run(coroutine):
-    return asyncio.run(asyncio.wait_for(coroutine, 20))
 
 
 def test_the_place_of_a_connection_that_grew_old_is_free():

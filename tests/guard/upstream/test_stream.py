@@ -1,16 +1,13 @@
 import asyncio
 
 import pytest
+from guard.unpaused import run
 from guard.upstream.rude import ASK, always, chunked, reply, rude, until
 from hypothesis import given, settings, strategies as st
 
 from reticent.guard.upstream import UpstreamBad, UpstreamDown, UpstreamSlow
 
 LATE_S = 0.2  # only ever waited out, never compared with
-
-
-def run(coroutine):
-    return asyncio.run(asyncio.wait_for(coroutine, 20))
 
 
 async def whole(upstream):

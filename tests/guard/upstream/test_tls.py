@@ -1,4 +1,3 @@
-import asyncio
 import datetime
 import ssl
 
@@ -7,6 +6,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from guard.unpaused import run
 from guard.upstream.rude import ASK, always, reply, rude
 
 from reticent.guard.upstream import UpstreamDown
@@ -57,7 +57,7 @@ def ask(folder, name, *, trusted):
         ) as (_, upstream):
             return (await upstream.send(ASK)).body
 
-    return asyncio.run(asyncio.wait_for(main(), 20))
+    return run(main())
 
 
 def test_a_trusted_certificate_of_the_right_name(tmp_path):
