@@ -19,6 +19,7 @@ from guard import served_model
 from guard.live import free_port
 
 from reticent.config import load_guard
+from reticent.guard.admin.session import metrics_token
 from reticent.guard.fingerprints import fingerprints
 from reticent.guard.gates import open_gate
 from reticent.guard.identity import open_key_changes
@@ -53,7 +54,7 @@ upstream = "{upstream}"
 classes = [0, 1]
 row_shape = [2]
 outputs = {{predict = "label", predict_proba = "scores"}}
-timeout_s = 2.0
+timeout_s = {timeout_s}
 limits.identity = {{{limits}}}
 """
 MANY = "rows_per_minute = 1e6, burst_rows = 1000000"
@@ -109,10 +110,19 @@ class ModelServer:
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)
 
+    def slow_ones(self):
+        """Return how many questions that take their time it has begun."""
+        return int(urllib3.request("GET", f"{self.origin}/slow", timeout=PATIENCE_S).data)
+
 
 @dataclass
 class GuardProcess:
-    """A guard that `reticent guard` runs; start it, end it, start it again on the same ports."""
+    """A guard that `reticent guard` runs; start it, end it, start it again on the same ports.
+
+    Attributes:
+        timeout_s: longest wait for the model server.
+        before: Python that its process runs first.
+    """
 
     folder: Path
     upstream: str
@@ -120,6 +130,8 @@ class GuardProcess:
     guard: str = ""
     limits: str = MANY
     defences: str = ROUND
+    timeout_s: float = PATIENCE_S
+    before: str = ""
     port: int = field(default_factory=free_port)
     admin: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
@@ -150,6 +162,7 @@ class GuardProcess:
             state=f"state-{self.name}",
             guard=self.guard,
             upstream=self.upstream,
+            timeout_s=self.timeout_s,
             limits=self.limits,
         )
         self.path.write_text(text)
@@ -163,7 +176,7 @@ class GuardProcess:
         return self.file.state
 
     def start(self):
-        run = "import sys; from reticent.cli import main; sys.exit(main())"
+        run = f"{self.before}\nimport sys; from reticent.cli import main; sys.exit(main())"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", run, "guard", str(self.path)],
@@ -197,9 +210,25 @@ class GuardProcess:
 
     def troubles(self):
         """Return what readiness says: [] for ready."""
-        reply = urllib3.request("GET", f"http://127.0.0.1:{self.admin}/readyz", timeout=10)
+        reply = urllib3.request("GET", f"http://127.0.0.1:{self.admin}/readyz", timeout=PATIENCE_S)
         assert (reply.status == 200) == (reply.json()["troubles"] == [])
         return reply.json()["troubles"]
+
+    def in_flight(self):
+        """Return how many requests it has begun and not answered."""
+        headers = {"Authorization": f"Bearer {metrics_token(read_secret(self.file, SECRET))}"}
+        url = f"http://127.0.0.1:{self.admin}/metrics"
+        told = urllib3.request("GET", url, headers=headers, timeout=PATIENCE_S).data.decode()
+        (line,) = (line for line in told.splitlines() if line.startswith("reticent_in_flight "))
+        return float(line.split()[1])
+
+    def takes_nobody(self):
+        """Return whether new callers find its port closed."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), PATIENCE_S).close()
+        except ConnectionRefusedError:
+            return True
+        return False
 
     def key(self, identity="app"):
         changes = self.key_changes()
@@ -274,7 +303,7 @@ class Told:
     retry_after: str = ""
 
 
-def ask(origin, key, *rows, timeout_s=15.0):
+def ask(origin, key, *rows, timeout_s=PATIENCE_S):
     line = http.client.HTTPConnection(origin.removeprefix("http://"), timeout=timeout_s)
     try:
         return _asked(line, key, rows)
@@ -316,7 +345,7 @@ class Load:
         ]
 
     def _run(self, origin, number):
-        line = http.client.HTTPConnection(origin.removeprefix("http://"), timeout=15)
+        line = http.client.HTTPConnection(origin.removeprefix("http://"), timeout=PATIENCE_S)
         while not self._stop.is_set():
             number += 1
             told = _asked(line, self._key, [(float(number), 0.25)])
@@ -341,6 +370,15 @@ class Load:
         """Wait until that many more have come back with a status."""
         before = self.count(status)
         until(lambda: self.count(status) >= before + more, patience_s)
+
+    def until_each(self, status, patience_s=PATIENCE_S):
+        """Wait until every caller has been told a status anew: nothing older is under way."""
+        before = len(self.told)
+
+        def told():
+            return {told.row[0] // 10_000 for told in self.told[before:] if told.status == status}
+
+        until(lambda: len(told()) == len(self._threads), patience_s)
 
     @property
     def statuses(self):

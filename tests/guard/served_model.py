@@ -3,7 +3,7 @@
     python served_model.py PORT
 
 Speaks the Open Inference Protocol and talks too much. A negative first cell is how long, in
-seconds, the model takes.
+seconds, the model takes; GET anything tells how many such questions have been begun.
 """
 
 import asyncio
@@ -29,6 +29,9 @@ def answer(body):
     return json.dumps({"model_name": CANARY, "id": CANARY, "outputs": outputs}).encode()
 
 
+slow_ones = []
+
+
 async def app(scope, receive, send):
     body = b""
     while True:
@@ -36,11 +39,15 @@ async def app(scope, receive, send):
         body += message.get("body", b"")
         if not message.get("more_body"):
             break
-    first = json.loads(body)["inputs"][0]["data"][0]
-    if first < 0:
-        await asyncio.sleep(-first)
     headers = [(b"content-type", b"application/json"), (b"x-model", CANARY.encode())]
-    said = answer(body)
+    if scope["method"] == "GET":
+        said = b"%d" % len(slow_ones)
+    else:
+        first = json.loads(body)["inputs"][0]["data"][0]
+        if first < 0:
+            slow_ones.append(first)
+            await asyncio.sleep(-first)
+        said = answer(body)
     headers.append((b"content-length", b"%d" % len(said)))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": said})

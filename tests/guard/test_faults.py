@@ -9,11 +9,11 @@ import resource
 import shutil
 import subprocess
 import threading
-import time
 
 import pytest
 from guard.processes import (
     PATH,
+    PATIENCE_S,
     ROUND,
     SECRET,
     GuardProcess,
@@ -40,7 +40,10 @@ def upstream():
 
 
 def test_a_model_server_that_dies_or_hangs(tmp_path):
-    with model_server() as upstream, guards(GuardProcess(tmp_path, upstream.origin)) as (guard,):
+    with (
+        model_server() as upstream,
+        guards(GuardProcess(tmp_path, upstream.origin, timeout_s=2.0)) as (guard,),
+    ):
         gate, key = guard.gate(), guard.key()
         until(lambda: ask(guard.origin, key, (0.5, 1.0)).status == 200)
         with Load([guard.origin], key) as load:
@@ -124,23 +127,27 @@ def test_what_was_begun_is_answered_before_a_guard_ends(tmp_path, upstream):
     with guards(GuardProcess(tmp_path, upstream.origin)) as (guard,):
         gate, key = guard.gate(), guard.key()
         until(lambda: ask(guard.origin, key, (0.5, 1.0)).status == 200)
-        slow = [(-1.0, float(i)) for i in range(12)]
+        upstream.hang()
+        slow = [(0.125, float(i)) for i in range(12)]
         threads, told = in_threads(*[lambda row=row: ask(guard.origin, key, row) for row in slow])
         with Line(guard.origin) as line:  # and one who has not even said everything
             body = question((0.25, 7.0))
             headers = [f"Authorization: Bearer {key}", "Content-Type: application/json"]
             whole = written(PATH, body, headers=headers)
             line.send(whole[:-5])
-            time.sleep(0.5)
-            guard.process.terminate()
-            time.sleep(0.1)
+            try:
+                until(lambda: guard.in_flight() == len(slow) + 1)
+                guard.process.terminate()
+                until(guard.takes_nobody)
+            finally:
+                upstream.go_on()
             line.send(whole[-5:])
             reply = line.reply()
             assert (reply.status, reply.body) == (200, expected(gate, body))
             assert reply.headers["connection"] == "close"
         assert guard.end() == 0
         for thread in threads:
-            thread.join(20)
+            thread.join(PATIENCE_S)
         assert [one.status for one in told] == [200] * len(slow)
         assert [one.body for one in told] == [expected(gate, question(row)) for row in slow]
         assert ask(guard.origin, key, (0.5, 1.0)).status == 0
@@ -172,14 +179,14 @@ def test_an_open_dashboard_holds_no_guard_up_and_a_wrong_form_is_a_wrong_passwor
 
 
 def test_a_configuration_read_under_load_drops_nothing(tmp_path, upstream):
-    settings = "drain_s = 0.2\nbody_timeout_s = 2.0"
-    with guards(GuardProcess(tmp_path, upstream.origin, guard=settings)) as (guard,):
+    with guards(GuardProcess(tmp_path, upstream.origin, guard="drain_s = 0.2")) as (guard,):
         before, key = guard.gate(), guard.key()
         until(lambda: ask(guard.origin, key, (0.5, 1.0)).status == 200)
         with Load([guard.origin], key) as load:
             load.until_more(200)
+            before_it = upstream.slow_ones()
             threads, slow = in_threads(lambda: ask(guard.origin, key, (-1.5, 2.0)))
-            time.sleep(0.3)
+            until(lambda: upstream.slow_ones() > before_it)
             guard.reload(defences='[{kind = "hard_label"}]')
             after = guard.gate()
             load.until_more(200)
@@ -190,7 +197,7 @@ def test_a_configuration_read_under_load_drops_nothing(tmp_path, upstream):
                 guard.reload(defences=ROUND)
                 guard.reload(defences='[{kind = "hard_label"}]')
             load.until_more(200)
-            threads[0].join(20)
+            threads[0].join(PATIENCE_S)
         assert load.statuses == {200}
         assert slow[0].status == 200, "what was begun under the old one ends under it"
         assert {one.digest for one in load.told} == {before.digest, after.digest}

@@ -24,6 +24,7 @@ from guard.processes import (
     until,
 )
 from guard.served_model import answer
+from guard.served_store import PATIENT
 
 from reticent.guard.fingerprints import fingerprints
 
@@ -47,11 +48,17 @@ def valkey(store):
     return store
 
 
-def replicas(tmp_path, upstream, valkey, postgres, *, limits=MANY, defences=ROUND):
+def replicas(tmp_path, upstream, valkey, postgres, *, limits=MANY, defences=ROUND, before=""):
     shared = f'store = "{valkey.url}"\njournal = "{postgres.dsn}"\nreplicas = 2'
     return [
         GuardProcess(
-            tmp_path, upstream.origin, name=name, guard=shared, limits=limits, defences=defences
+            tmp_path,
+            upstream.origin,
+            name=name,
+            guard=shared,
+            limits=limits,
+            defences=defences,
+            before=before,
         )
         for name in ("one", "two")
     ]
@@ -117,6 +124,7 @@ def test_a_store_or_a_journal_away_and_back(tmp_path, upstream, valkey, postgres
                 load.until_more(503)
                 for guard in (one, two):
                     until(lambda guard=guard, t=trouble: t in guard.troubles())
+                load.until_each(503)
                 before = len(load.answered())
                 load.until_more(503)
                 assert len(load.answered()) == before, "sensitive models are shut"
@@ -135,7 +143,9 @@ def test_a_store_or_a_journal_away_and_back(tmp_path, upstream, valkey, postgres
 def test_replicas_say_the_same_and_count_together(tmp_path, upstream, valkey, postgres):
     budget = 60
     limits = f"{MANY}, lifetime_rows = {budget}"
-    both = replicas(tmp_path, upstream, valkey, postgres, limits=limits, defences=NOISE)
+    both = replicas(
+        tmp_path, upstream, valkey, postgres, limits=limits, defences=NOISE, before=PATIENT
+    )
     with guards(*both) as (one, two):
         gate, key = one.gate(), one.key("parity")
         until(lambda: ask(one.origin, key, (9.0, 9.0)).status == 200)
