@@ -31,7 +31,7 @@ def run(folder):
     environment = {"PATH": "", "HOME": str(folder / "home")}
     done = subprocess.run(
         [sys.executable, "-c", RUN],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=True,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip
     value, hits = done.stdout.split()
     return int(value), int(hits)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -267,22 +266,37 @@ def test_a_budget_too_small_to_finish_is_inconclusive_and_costs_nothing_else(fol
     assert "nothing found" not in {c.verdict for c in record.cells}
 
 
+WAITING = """
+import sys, time
+from reticent.audit.store import Store
+from reticent.cli import main
+put_json = Store.put_json
+def put_or_wait(store, key, value):
+    if list(store.folder.glob("*.json")):  # the second piece: the first one is kept and told
+        print("now", flush=True)
+        time.sleep(300)  # for the signal, which else may come when all is done
+    put_json(store, key, value)
+Store.put_json = put_or_wait
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_interrupted_by_the_keyboard_it_keeps_what_it_has_and_goes_on(folder):
     file, out = sklearn_file(folder), folder / "stopped"
     text = file.read_text().replace('["scores"]', '["label", "scores"]')
     file.write_text(text + 'attacks = ["inverse-map"]\ntwin_models = false\n')
     command = ["audit", str(file), "--out", str(out), "--quiet"]
-    run = "import sys; from reticent.cli import main; sys.exit(main(sys.argv[1:]))"
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     started = subprocess.Popen(
-        [sys.executable, "-c", run, *command], env=environment, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", WAITING, *command],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    for _ in range(1200):
-        if list(out.glob("work/*.json")) or started.poll() is not None:
-            break
-        time.sleep(0.05)
+    assert started.stdout.readline() == "now\n"
     started.send_signal(signal.SIGINT)
-    _, said = started.communicate(timeout=60)
+    _, said = started.communicate(timeout=120)
     assert started.returncode == 130, said
     assert "--resume" in said
     partial = load(out / "record.json")
