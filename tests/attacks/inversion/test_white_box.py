@@ -4,7 +4,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from reticent.access import Access
-from reticent.attacks._images.gradient import NotDifferentiable, gradient_of
+from reticent.attacks._images.differentiate import gradient_of
+from reticent.attacks._images.gradient import NotDifferentiable
 from reticent.attacks.base import Knowledge
 from reticent.attacks.inversion.white_box import ImageInversion, most_agreed
 from reticent.core import Candidates, Channel, ImageSpace, NotEnoughKnowledge

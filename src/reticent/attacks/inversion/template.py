@@ -6,7 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from reticent.access import Access
-from reticent.attacks._images.gradient import Gradient, Rows, gradient_of
+from reticent.attacks._images.differentiate import gradient_of
+from reticent.attacks._images.gradient import Gradient, Rows
 from reticent.attacks._images.priors import (
     Public,
     as_pictures,

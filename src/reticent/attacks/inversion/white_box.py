@@ -7,9 +7,10 @@ import numpy as np
 
 from reticent.access import Access
 from reticent.attacks._images.climb import End, View, climb
+from reticent.attacks._images.differentiate import gradient_of
 from reticent.attacks._images.exemplars import redrawn
 from reticent.attacks._images.generative import GENERATORS, GeneratorName, generated, learned
-from reticent.attacks._images.gradient import Gradient, Rows, gradient_of
+from reticent.attacks._images.gradient import Gradient, Rows
 from reticent.attacks._images.layers import DenseGradient
 from reticent.attacks._images.looks import confidence, looks, starts
 from reticent.attacks._images.losses import LOSSES, LossName

@@ -7,8 +7,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import LinearSVC
 
+from reticent.attacks._images.differentiate import gradient_of
 from reticent.attacks._images.estimate import EstimatedGradient
-from reticent.attacks._images.gradient import NotDifferentiable, gradient_of
+from reticent.attacks._images.gradient import NotDifferentiable
 from reticent.attacks._images.layers import DenseGradient
 from reticent.core import ImageSpace
 
