@@ -3,7 +3,7 @@ import os
 import pickle
 import signal
 import subprocess
-import time
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from reticent.audit.save import load
 from reticent.cli import main
 
-from .conftest import PROGRAM, Run, environment
+from .conftest import Run, environment
 
 
 def test_json_is_pure_and_names_files_that_exist(
@@ -211,12 +211,27 @@ def finished(work: Path) -> set[str]:
     return {path.name for path in work.iterdir() if not path.name.startswith(".")}
 
 
+WAITING = """
+import sys, time
+from reticent.audit.store import Store
+from reticent.cli import main
+put_arrays = Store.put_arrays
+def put_or_wait(store, key, arrays):
+    if len(list(store.folder.glob("*.json"))) >= 4:
+        print("now", flush=True)
+        time.sleep(300)  # for the signal, which else may come when all is done
+    put_arrays(store, key, arrays)
+Store.put_arrays = put_or_wait
+sys.exit(main())
+"""
+
+
 def test_ctrl_c_keeps_what_was_measured_and_resume_finishes(here: Path, run: Run) -> None:
     work = here / "reticent-out" / "work"
     only = [part for name in ("loss", "lira-online", "rmia", "map") for part in ("--only", name)]
     command = ["audit", "reticent.toml", "--jobs", "1", *only]
     process = subprocess.Popen(
-        [*PROGRAM, *command],
+        [sys.executable, "-c", WAITING, *command],
         cwd=here,
         env=environment(),
         stdin=subprocess.DEVNULL,
@@ -225,8 +240,8 @@ def test_ctrl_c_keeps_what_was_measured_and_resume_finishes(here: Path, run: Run
         text=True,
         start_new_session=True,
     )
-    while process.poll() is None and len(finished(work)) < 8:
-        time.sleep(0.01)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "now\n"
     os.killpg(process.pid, signal.SIGINT)
     stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 130, stdout + stderr
