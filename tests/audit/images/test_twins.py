@@ -8,8 +8,9 @@ import pytest
 from audit.images.attacks import ReadWeights
 from sklearn.linear_model import LogisticRegression
 
+from reticent.audit.images.experiment import Recipe
 from reticent.audit.images.run import run_image_audit
-from reticent.audit.images.twins import Recipe, retraining, twins, without
+from reticent.audit.images.twins import retraining, twins, without
 from reticent.core import BadInput
 from reticent.targets.pictures import ChannelsFirst, as_taken
 

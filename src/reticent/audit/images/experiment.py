@@ -2,11 +2,12 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reticent.core import (
     BadInput,
@@ -19,9 +20,6 @@ from reticent.core import (
 )
 from reticent.policy import Policy
 from reticent.targets.base import Target
-
-if TYPE_CHECKING:
-    from reticent.audit.images.twins import Recipe
 
 ANSWERING = Channel.LABEL | Channel.TOP_K | Channel.SCORES
 
@@ -44,6 +42,23 @@ class Photos:
     def of(self, person: int) -> Floats:
         """Return one person's photos, (n, *shape)."""
         return np.asarray(self.x[self.who == person], dtype=np.float64)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Recipe:
+    """How the owner trains such a model.
+
+    Attributes:
+        train: (x, y, seed) -> a torch module or an estimator with `predict_proba`. `x` is float32
+            as the model takes pictures, `y` (n,) class indices in the order of its answers.
+        name: how messages call the function.
+        answers: what comes out of a module: "logits", "probabilities" or "embedding".
+    """
+
+    train: Callable[[NDArray[np.float32], Ints, int], Any]
+    name: str
+    answers: Any = "logits"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -102,7 +117,7 @@ class ImageExperiment:
     exclude: tuple[str, ...] = ()
     declared: tuple[tuple[str, str], ...] = (("all", "all"),)
     twin_models: bool = True
-    recipe: "Recipe | None" = None
+    recipe: Recipe | None = None
     tolerance: float = 0.05
     confidence: float = 0.95
     ppv_declared: float = 0.9

@@ -6,7 +6,7 @@ from typing import Any, final
 
 import numpy as np
 
-from reticent.audit.images.beside import explained, medoids
+from reticent.audit.images.beside import bare, dressed, explained, medoids
 from reticent.audit.images.door import Setting
 from reticent.audit.images.experiment import ImageExperiment, Photos
 from reticent.core import Answer, Channel, Floats, Inputs, NotExposed, Population
@@ -145,7 +145,6 @@ def _redrawn(
     """Return the model with every weight drawn anew at the old spread; None where that fails."""
     import copy
 
-    from reticent.audit.images.beside import bare, dressed
     from reticent.targets.sklearn import SklearnTarget
     from reticent.targets.torch import TorchModel
 

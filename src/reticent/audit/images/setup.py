@@ -7,11 +7,10 @@ import numpy as np
 
 from reticent.audit.configured import configured
 from reticent.audit.images.beside import explain, medoids
-from reticent.audit.images.experiment import ImageExperiment, Photos, check_experiment
+from reticent.audit.images.experiment import ImageExperiment, Photos, Recipe, check_experiment
 from reticent.audit.images.judges import usual_panel
 from reticent.audit.images.load import load_picture_model
 from reticent.audit.images.sound import check_model
-from reticent.audit.images.twins import Recipe
 from reticent.config import ImageConfig
 from reticent.core import BadInput, Column, Floats, ImageSpace, Ints
 from reticent.data.images import Pictures, read_pictures

@@ -1,15 +1,14 @@
 """Twins: the model under audit, trained again without some of the people."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, final
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reticent.audit.images.beside import bare, dressed, medoids
 from reticent.audit.images.door import Setting
-from reticent.audit.images.experiment import ImageExperiment, Photos
+from reticent.audit.images.experiment import ImageExperiment, Photos, Recipe
 from reticent.audit.images.planted import estimator_of, prototypes, setting_of
 from reticent.core import BadInput, Column, Floats, Ints
 from reticent.targets.base import Target
@@ -18,23 +17,6 @@ from reticent.targets.base import Target
 Retrain = Callable[[Photos, int], Target]
 
 TRAINED, STAND_IN = "trained anew", "prototypes of the photos stand in for the model"
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Recipe:
-    """How the owner trains such a model.
-
-    Attributes:
-        train: (x, y, seed) -> a torch module or an estimator with `predict_proba`. `x` is float32
-            as the model takes pictures, `y` (n,) class indices in the order of its answers.
-        name: how messages call the function.
-        answers: what comes out of a module: "logits", "probabilities" or "embedding".
-    """
-
-    train: Callable[[NDArray[np.float32], Ints, int], Any]
-    name: str
-    answers: Any = "logits"
 
 
 def retraining(experiment: ImageExperiment) -> Retrain | None:
