@@ -14,13 +14,13 @@ from reticent.config.guard import Endpoint
 from reticent.core import BadInput, ReticentError
 from reticent.detectors import detector_kinds
 from reticent.guard.activity import Activity
-from reticent.guard.gates import IN_PROCESS, Gate, open_gate
+from reticent.guard.gates import IN_PROCESS, Gate, Gates, open_gate
 from reticent.guard.identity import Identity, open_identity
 from reticent.guard.journal.open import open_journal
 from reticent.guard.limits import open_limits
 from reticent.guard.limits.scopes import ScopeMaker, network_of
 from reticent.guard.metrics import Metrics
-from reticent.guard.pipeline import Gates, Pipeline
+from reticent.guard.pipeline import Pipeline
 from reticent.guard.pseudonyms import pseudonym, pseudonyms_of
 from reticent.guard.quiet import Tally
 from reticent.guard.retention import keep_forgetting

@@ -1,43 +1,47 @@
 """HTTP/1.1 for callers: one connection, read strictly, answered in order, bounded in all it takes.
 
-llhttp (through httptools) reads the grammar and is strict: both a length and chunks, two lengths,
-folded headers and bare line feeds are errors there. What it leaves open is decided here. Why it is
-our own: ADR 11.
+Why it is our own: ADR 11.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any, Final, cast, final
-
-import httptools
+from collections.abc import Callable, MutableMapping
+from typing import Any, Final, Protocol, cast, final
 
 from reticent.guard import refusals
-from reticent.guard.app import send_stream
 from reticent.guard.arrival import Disconnected, read_headers
-from reticent.guard.heads import (
-    MOST_HEAD_BYTES,
-    KnownHead,
-    Request,
-    check_framing,
-    known_head,
-    target_of,
-)
-from reticent.guard.pipeline import Reply
+from reticent.guard.chunks import send_in_chunks
+from reticent.guard.heads import KnownHead, Request, check_framing, known_head, target_of
+from reticent.guard.pipeline import Pipeline, Reply
+from reticent.guard.reader import RequestReader
 from reticent.guard.refusals import Refused
 from reticent.guard.replies import NO_UPGRADE, UNREADABLE, head_of
 from reticent.guard.turns import Errand, in_task
 
-if TYPE_CHECKING:
-    from reticent.guard.port import CallersPort
-
-MOST_LEFT_BYTES = 4_000_000  # of a body that nobody reads any more
 _MOST_HELD_BYTES = 65_536
 _MOST_WAITING = 2
-_FRAMING = 8  # bytes on the wire per byte of body; a chunk of one byte takes six
 _NEVER_S: Final = float("inf")
-_MOST_KNOWN_BYTES = 4_096  # of a head that is remembered
 _MOST_MISSES = 8
+
+
+class Port(Protocol):
+    """What a connection has of the port that it came to.
+
+    Attributes:
+        connections: those that are there.
+        head_timeout_s: longest wait for the head of a request, and for the rest of a body that
+            nobody wants any more.
+        idle_timeout_s: longest wait for the next request.
+        loop: where all of it runs.
+        pipeline: what requests go through.
+        taking_timeout_s: longest wait for a caller to take some of what was written.
+    """
+
+    connections: "set[CallerConnection]"
+    head_timeout_s: Callable[[], float]
+    idle_timeout_s: float
+    loop: asyncio.AbstractEventLoop
+    pipeline: Pipeline
+    taking_timeout_s: float
 
 
 @final
@@ -51,50 +55,34 @@ class CallerConnection(asyncio.Protocol):
     __slots__ = (
         "_address",
         "_busy",
-        "_current",
         "_deadline_s",
         "_drained",
-        "_ended_one",
         "_errand",
-        "_fault",
         "_gone",
-        "_head_bytes",
-        "_in_head",
         "_known",
         "_last",
         "_misses",
         "_now",
         "_over",
-        "_parser",
         "_paused",
         "_port",
-        "_raw",
+        "_reader",
         "_requests",
         "_streaming",
         "_taken_by_s",
         "_transport",
-        "_unread_bytes",
-        "_url",
         "_wake",
     )
 
-    def __init__(self, port: "CallersPort") -> None:
+    def __init__(self, port: Port) -> None:
         self._port = port
-        self._parser = httptools.HttpRequestParser(self)
-        self._url = b""
-        self._raw: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
-        self._in_head = False
-        self._ended_one = False  # within these bytes
-        self._current: Request | None = None  # whose body is coming
-        self._requests: deque[Request | None] = deque()  # waiting; None: what came is no request
+        self._reader = RequestReader()
+        self._requests = self._reader.requests
         self._now: Request | None = None  # being answered
         self._errand = Errand(port.loop)
         self._busy = False  # requests are being answered
         self._known: KnownHead | None = None
         self._misses = 0  # heads that were remembered in vain
-        self._fault = False  # what came cannot be read, and what follows is not
-        self._unread_bytes = -1  # after a head that asks for another protocol; -1 for no such head
         self._last = False  # nothing more is begun
         self._over = False  # nothing more will come
         self._paused = False
@@ -116,17 +104,11 @@ class CallerConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
-        if self._fault or self._over:
+        reader = self._reader
+        if reader.fault or self._over:
             return
-        if self._unread_bytes >= 0:
-            self._unread_bytes += len(data)
-            if self._unread_bytes > MOST_LEFT_BYTES:
-                self._transport.close()
-            return
-        before = self._current
-        between = before is None and not self._in_head and not self._head_bytes
         known = self._known
-        if between and known is not None and not self._busy and not self._requests:
+        if known is not None and reader.between and not self._busy and not self._requests:
             body = known.body_in(data)
             if body is not None:
                 self._misses = 0
@@ -134,39 +116,14 @@ class CallerConnection(asyncio.Protocol):
                 self._busy = True
                 self._errand.begin(self._serve(known, body))
                 return
-        self._ended_one = False
-        waiting = len(self._requests)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # The parser takes what follows for the other protocol, be it a body or the next request
-            # in truth: nothing of it is read here any more.
-            self._unread_bytes = 0
-            self._mind_the_flow()
-            self._work()
+        reader.feed(data)
+        if reader.overrun:
+            self._transport.close()
             return
-        except httptools.HttpParserError:
-            self._cannot_read()
-            return
-        if self._current is None and not self._ended_one:
-            # What stands behind a whole request in the same bytes is counted from the next ones on.
-            self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEAD_BYTES:
-                self._cannot_read()
-            return
-        if before is not None and before is self._current:
-            before.wire_bytes += len(data)
-            if before.wire_bytes > _FRAMING * before.body_bytes + MOST_HEAD_BYTES:
-                self._cannot_read()  # llhttp would keep an endless trailer in memory
-                return
-        if between and self._ended_one and len(self._requests) == waiting + 1 and not self._in_head:
-            request = self._requests[-1]
-            if (
-                request is not None
-                and self._misses < _MOST_MISSES
-                and len(data) - request.body_bytes <= _MOST_KNOWN_BYTES
-            ):
-                request.came = data
+        if reader.headed:
+            self._deadline_s = _NEVER_S
+        if reader.began and reader.in_head and self._now is None:
+            self._deadline_s = self._port.loop.time() + self._port.head_timeout_s()
         self._mind_the_flow()
         self._work()
 
@@ -179,7 +136,7 @@ class CallerConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the caller is gone."""
         self._over = True
-        del self._parser  # it holds this connection, and both would wait for the collector
+        self._reader.end()
         self._port.connections.discard(self)
         self._gone.set_result(None)
         self._woken()
@@ -196,63 +153,6 @@ class CallerConnection(asyncio.Protocol):
         drained, self._drained = self._drained, None
         if drained is not None and not drained.done():
             drained.set_result(None)
-
-    # What httptools calls.
-
-    def on_message_begin(self) -> None:
-        """Begin a request."""
-        self._in_head = True
-        if self._now is None:
-            self._deadline_s = self._port.loop.time() + self._port.head_timeout_s()
-
-    def on_url(self, url: bytes) -> None:
-        """Take a piece of the target."""
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header. A trailer is none: no proxy in front has looked at it."""
-        if self._current is None:
-            self._raw.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        """Let the request wait for its turn; its body follows."""
-        parser = self._parser
-        request = Request(
-            parser.get_method().decode("ascii"),
-            self._url,
-            self._raw,
-            version=parser.get_http_version(),
-        )
-        request.upgrade = parser.should_upgrade()
-        self._current = request
-        self._requests.append(request)
-        self._url = b""
-        self._raw = []
-        self._head_bytes = 0
-        self._in_head = False
-        self._deadline_s = _NEVER_S
-
-    def on_body(self, body: bytes) -> None:
-        """Take a piece of the body, or let it go if the request has been answered already."""
-        request = self._current
-        if request is None:
-            return
-        request.body_bytes += len(body)
-        if request.left_bytes < 0:
-            request.parts.append(body)
-            request.held_bytes += len(body)
-            return
-        request.left_bytes += len(body)
-        if request.left_bytes > MOST_LEFT_BYTES:
-            self._transport.close()
-
-    def on_message_complete(self) -> None:
-        """End a request."""
-        request, self._current = self._current, None
-        self._ended_one = True
-        if request is not None:
-            request.complete = True
-            request.keep = not request.old and self._parser.should_keep_alive()
 
     # What the port calls.
 
@@ -271,7 +171,7 @@ class CallerConnection(asyncio.Protocol):
         """End it when all that was begun is answered."""
         self._last = True
         self._woken()
-        if not self._busy and self._current is None:
+        if not self._busy and self._reader.current is None:
             self._transport.close()
 
     def cancel(self) -> None:
@@ -330,7 +230,7 @@ class CallerConnection(asyncio.Protocol):
                     if not await self._answer(request):
                         return
                     self._now = None
-                elif self._over or (self._last and self._current is None):
+                elif self._over or (self._last and self._reader.current is None):
                     return
                 else:
                     stays = True
@@ -361,7 +261,7 @@ class CallerConnection(asyncio.Protocol):
             return False
         if request.complete:
             body = b"".join(request.parts)
-            if request.came:
+            if request.came and self._misses < _MOST_MISSES:
                 self._misses += 1
                 self._known = known_head(request, headers, path, query)
         else:
@@ -386,11 +286,11 @@ class CallerConnection(asyncio.Protocol):
 
     def _goes_on(self, request: Request) -> bool:
         """Return whether another request may follow one that is answered, and wait for it."""
-        if not request.keep or self._fault or self._last:
+        if not request.keep or self._reader.fault or self._last:
             return False
         port = self._port
         self._deadline_s = port.loop.time() + (
-            port.head_timeout_s() if self._in_head else port.idle_timeout_s
+            port.head_timeout_s() if self._reader.in_head else port.idle_timeout_s
         )
         return True
 
@@ -403,7 +303,7 @@ class CallerConnection(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.asks = False
         while not request.parts and not request.complete:
-            if self._fault:
+            if self._reader.fault:
                 raise refusals.unreadable()
             if self._over:
                 raise Disconnected
@@ -414,18 +314,13 @@ class CallerConnection(asyncio.Protocol):
         self._mind_the_flow()
         return body
 
-    @property
-    def gone(self) -> "asyncio.Future[None]":
-        """Return what is done when the caller has gone."""
-        return self._gone
-
     async def _let_go(self, request: Request) -> None:
         """Read the rest of a body that nobody wants, for a while."""
         request.parts.clear()
         request.held_bytes = request.left_bytes = 0
         self._deadline_s = self._port.loop.time() + self._port.head_timeout_s()
         self._mind_the_flow()
-        while not request.complete and not self._fault and not self._over:
+        while not request.complete and not self._reader.fault and not self._over:
             await self._more()
 
     async def _refuse_upgrade(self) -> None:
@@ -450,20 +345,13 @@ class CallerConnection(asyncio.Protocol):
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
-    def _cannot_read(self) -> None:
-        """Answer what was read before, and then say so; what follows could be anything."""
-        self._fault = True
-        self._requests.append(None)
-        self._mind_the_flow()
-        self._work()
-
     def _mind_the_flow(self) -> None:
         """Let callers wait who ask faster than they are answered."""
-        current = self._current
+        current = self._reader.current
         full = (
             len(self._requests) > _MOST_WAITING
             or (current is not None and current.held_bytes > _MOST_HELD_BYTES)
-            or self._fault
+            or self._reader.fault
         )
         if full is self._paused or self._transport.is_closing():
             return
@@ -485,35 +373,21 @@ class CallerConnection(asyncio.Protocol):
 
     async def _stream(self, reply: Reply, request: Request) -> bool:
         """Write a streamed reply as it comes; return whether it came to its end."""
-        flow = reply.stream
-        if flow is None:
+        if reply.stream is None:
             return False
         await in_task()
-        ended = False
-
-        async def send(message: MutableMapping[str, Any]) -> None:
-            nonlocal ended
-            if message["type"] == "http.response.start":
-                framing = b"transfer-encoding: chunked\r\n"
-                if not request.keep:
-                    framing = b"connection: close\r\n" + (b"" if request.old else framing)
-                data = head_of(reply, framing=framing + b"\r\n")
-            else:
-                body = message["body"]
-                ended = not message.get("more_body")
-                data = body if request.old or not body else b"%x\r\n%b\r\n" % (len(body), body)
-                if ended and not request.old:
-                    data += b"0\r\n\r\n"
-            self._transport.write(data)
-            if self._drained is not None:
-                await self._drained
-
         self._streaming = True
         try:
-            await send_stream(_Going(self).receive, send, reply, flow)
+            return await send_in_chunks(
+                reply, reply.stream, request, write=self._written, gone=self._gone
+            )
         finally:
             self._streaming = False
-        return ended
+
+    async def _written(self, data: bytes) -> None:
+        self._transport.write(data)
+        if self._drained is not None:
+            await self._drained
 
 
 @final
@@ -530,17 +404,3 @@ class _Pieces:
         body = await self._connection.piece(self._request)
         more = bool(self._request.parts) or not self._request.complete
         return {"type": "http.request", "body": body, "more_body": more}
-
-
-@final
-class _Going:
-    """Tells when a caller has gone, as ASGI has it."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: CallerConnection) -> None:
-        self._connection = connection
-
-    async def receive(self) -> MutableMapping[str, Any]:
-        await asyncio.shield(self._connection.gone)
-        return {"type": "http.disconnect"}

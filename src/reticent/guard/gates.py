@@ -1,6 +1,6 @@
 """Everything that the guard knows about one endpoint, worked out once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -120,6 +120,24 @@ class Gate:
         """
         checked = check_raw(raw, questions=len(rows), model=self.model)
         return self.policy.apply(checked, rows, secret=self.secret).only(self.channels)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Gates:
+    """The endpoints in force; replaced as a whole when the configuration is read again.
+
+    Attributes:
+        by_place: (tenant, path) -> the gates there: several where a protocol has one path for all
+            models, and names the model in the body.
+        body_bytes: longest request body.
+        body_timeout_s: longest wait for it.
+        keep_inputs: journal the inputs themselves.
+    """
+
+    by_place: Mapping[tuple[str, str], tuple[Gate, ...]]
+    body_bytes: int
+    body_timeout_s: float
+    keep_inputs: bool = False
 
 
 def noise_secret(secret: bytes, endpoint: Endpoint) -> bytes:

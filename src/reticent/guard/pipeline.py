@@ -12,7 +12,7 @@ from reticent.guard import refusals
 from reticent.guard.activity import Activity
 from reticent.guard.arrival import Disconnected, Receive, media_type, read_body, whole_body
 from reticent.guard.fingerprints import fingerprints
-from reticent.guard.gates import Gate
+from reticent.guard.gates import Gate, Gates
 from reticent.guard.metrics import Metrics
 from reticent.guard.padding import until_grid
 from reticent.guard.quiet import Tally
@@ -45,24 +45,6 @@ if TYPE_CHECKING:  # an extra of its own
 JSON = "application/json"
 LONGEST_RETRY_S = 86_400.0
 _NOTHING: Mapping[str, Any] = {}
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Gates:
-    """The endpoints in force; replaced as a whole when the configuration is read again.
-
-    Attributes:
-        by_place: (tenant, path) -> the gates there: several where a protocol has one path for all
-            models, and names the model in the body.
-        body_bytes: longest request body.
-        body_timeout_s: longest wait for it.
-        keep_inputs: journal the inputs themselves.
-    """
-
-    by_place: Mapping[tuple[str, str], tuple[Gate, ...]]
-    body_bytes: int
-    body_timeout_s: float
-    keep_inputs: bool = False
 
 
 # Not frozen: one is made for every request, and freezing it costs more than all else about it.

@@ -5,13 +5,10 @@ found out for every request, since keys end and are revoked. The rest follows fr
 head, the address and the configuration, so it holds for as long as those are the very same.
 """
 
-from typing import TYPE_CHECKING, final
+from typing import final
 
+from reticent.guard.gates import Gate, Gates
 from reticent.guard.types import Caller, Frame, Proof, Scope
-
-if TYPE_CHECKING:
-    from reticent.guard.gates import Gate
-    from reticent.guard.pipeline import Gates
 
 _MOST_FRAMES = 16
 
@@ -40,8 +37,8 @@ class Seat:
 
     def take(
         self,
-        gates: "Gates",
-        gate: "Gate",
+        gates: Gates,
+        gate: Gate,
         caller: Caller,
         *,
         address: str,
