@@ -1,10 +1,12 @@
 """What a defence of vectors costs: do searches still find what they found?"""
 
+from dataclasses import replace
+
 import numpy as np
 
+from reticent.audit.embedding.grade import mean_figure
 from reticent.core import Floats, Ints, Leakage
 
-RESAMPLES = 2000
 BLOCK = 256
 
 
@@ -48,20 +50,8 @@ def recall_at_k(
         [len(set(a) & set(b)) for a, b in zip(right.tolist(), left.tolist(), strict=True)]
     )
     shares = hits / max(right.shape[1], 1)
-    n = len(shares)
-    drawn = shares[rng.integers(n, size=(RESAMPLES, n))].mean(axis=1)
-    lower, upper = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    mean = float(shares.mean())
-    return Leakage(
-        metric=f"recall_at_{k}",
-        estimate=mean,
-        lower=min(float(lower), mean),
-        upper=max(float(upper), mean),
-        confidence=confidence,
-        method="bootstrap",
-        n_members=n,
-        counts={"hits": float(hits.sum()), "n": float(right.size)},
-    )
+    found = mean_figure(shares, metric=f"recall_at_{k}", confidence=confidence, rng=rng)
+    return replace(found, counts={"hits": float(hits.sum()), "n": float(right.size)})
 
 
 def _unit(vectors: Floats) -> Floats:
