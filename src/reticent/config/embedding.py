@@ -15,12 +15,12 @@ from reticent.config.reach_faults import faults_of_url, faults_of_ways
 from reticent.config.values import (
     Call,
     Columns,
+    EndpointPatience,
     EndpointUrl,
-    EnvName,
     FileName,
+    KeyName,
     Named,
     Owner,
-    Patience,
     Proportion,
     Timeout,
 )
@@ -75,20 +75,12 @@ class EmbeddingModel(Table):
     dimensions: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         default=0, description="With url: length of the vectors asked for; 0 for the model's own."
     )
-    key_env: EnvName | None = Field(
-        default=None,
-        examples=["ENDPOINT_KEY"],
-        description="With url: environment variable that holds the key (bearer token).",
-    )
+    key_env: KeyName = None
     batch_texts: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=64, description="With url: texts in one request."
     )
     timeout_s: Timeout = Field(default=60.0, description="With url: longest wait for an answer.")
-    wait_s: Patience = Field(
-        default=600.0,
-        description="With url: longest wait, for each question, that its rate limits (429) and "
-        "errors (5xx) are given.",
-    )
+    wait_s: EndpointPatience = 600.0
 
 
 class EmbeddingData(Table):

@@ -11,12 +11,12 @@ from reticent.config.faults import Fault
 from reticent.config.lines import Key
 from reticent.config.reach_faults import faults_of_url, faults_of_ways
 from reticent.config.values import (
+    EndpointPatience,
     EndpointUrl,
-    EnvName,
     FileName,
+    KeyName,
     Named,
     Owner,
-    Patience,
     Timeout,
 )
 
@@ -71,11 +71,7 @@ class LanguageTarget(Table):
         description="With url: the host, exactly as in the URL, if it is not this machine. It "
         "says that you may test it.",
     )
-    key_env: EnvName | None = Field(
-        default=None,
-        examples=["ENDPOINT_KEY"],
-        description="With url: environment variable that holds the key (bearer token).",
-    )
+    key_env: KeyName = None
     context: Annotated[int, Field(ge=16, le=100_000_000)] = Field(
         default=4096, description="With url: most tokens (or bytes) of prompt and answer."
     )
@@ -83,11 +79,7 @@ class LanguageTarget(Table):
         default=5, description="With url: tokens whose log-probabilities are asked for."
     )
     timeout_s: Timeout = Field(default=60.0, description="With url: longest wait for an answer.")
-    wait_s: Patience = Field(
-        default=600.0,
-        description="With url: longest wait, for each question, that its rate limits (429) and "
-        "errors (5xx) are given.",
-    )
+    wait_s: EndpointPatience = 600.0
 
 
 class LanguageData(Table):

@@ -24,7 +24,7 @@ from reticent.config.values import (
     Call,
     Columns,
     EndpointUrl,
-    EnvName,
+    KeyName,
     Named,
     Owner,
     Patience,
@@ -84,11 +84,7 @@ class Model(Table):
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = Field(
         default="", description="With url: its version there, where the protocol has one."
     )
-    key_env: EnvName | None = Field(
-        default=None,
-        examples=["ENDPOINT_KEY"],
-        description="With url: environment variable that holds the key (bearer token).",
-    )
+    key_env: KeyName = None
     guarded: bool = Field(
         default=False,
         description="With url: a guard is there, with the one [[policy]] of this file in force. "

@@ -107,8 +107,22 @@ Scalar = Annotated[
 Source = Annotated[str, Field(min_length=1, max_length=100_000)]
 FileName = Annotated[str, Field(min_length=1, max_length=4096)]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+KeyName = Annotated[
+    EnvName | None,
+    Field(
+        examples=["ENDPOINT_KEY"],
+        description="With url: environment variable that holds the key (bearer token).",
+    ),
+]
 Timeout = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 Patience = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+EndpointPatience = Annotated[
+    Patience,
+    Field(
+        description="With url: longest wait, for each question, that its rate limits (429) and "
+        "errors (5xx) are given."
+    ),
+]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Proportion = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Columns = Annotated[tuple[Named, ...], Field(strict=False), AfterValidator(different)]
