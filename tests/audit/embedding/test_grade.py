@@ -116,6 +116,7 @@ def test_recall_counts_the_neighbours_that_stay():
     corpus, queries = rng.normal(size=(50, 8)), rng.normal(size=(20, 8))
     same = recall_at_k((queries, corpus), (queries, corpus), k=5, confidence=0.95, rng=rng)
     assert (same.estimate, same.lower, same.upper) == (1.0, 1.0, 1.0)
+    assert same.counts == {"hits": 100.0, "n": 100.0}  # five of each of twenty
     # Of 50 rows in another order, 5 are among given 5 in one case of ten.
     other = recall_at_k(
         (queries, corpus), (queries, rng.permutation(corpus)), k=5, confidence=0.95, rng=rng
