@@ -7,6 +7,9 @@ CONFORMANCE = "tests/test_conformance.py::"
 EXACT = (
     '        np.where(some, k, 0), np.where(some, total, 1), alpha=1 - confidence, method="beta"\n'
 )
+AT_ONCE = (
+    "tests/guard/limits/test_memory.py::test_what_is_granted_at_once_is_what_a_closer_look_grants"
+)
 P_VALUES = "[done[i].cell.p_value if i in done else None for i in family]"
 
 
@@ -246,6 +249,30 @@ MUTANTS = (
         killers=(
             "tests/attacks/_images/test_climb.py::"
             "test_a_picture_stops_where_the_direction_turns_back",
+        ),
+    ),
+    Mutant(
+        name="the guard grants a row that no budget holds",
+        file="guard/limits/group.py",
+        old="            if spent > most or spent > one.leased:\n",
+        new="            if spent > most + 1:\n",
+        killers=(AT_ONCE,),
+    ),
+    Mutant(
+        name="the guard goes by allowances that were changed",
+        file="guard/limits/memory.py",
+        old="                one.adopt(scope)\n                self._groups.clear()\n",
+        new="                one.adopt(scope)\n",
+        killers=(AT_ONCE,),
+    ),
+    Mutant(
+        name="a key that comes twice goes unseen",
+        file="protocols/_json.py",
+        old="            if written == body or",
+        new="            if written or",
+        killers=(
+            "tests/protocols/test_json.py::"
+            "test_agrees_with_the_standard_library_on_keys_that_come_twice",
         ),
     ),
 )

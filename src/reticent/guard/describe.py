@@ -5,7 +5,7 @@ import time
 from reticent.config import GuardFile
 from reticent.config.guard import Endpoint
 from reticent.config.interfaces import interface_of
-from reticent.guard.assemble import gates_of, upstreams_of
+from reticent.guard.endpoints import gates_of, upstreams_of
 from reticent.guard.gates import CHANNELS
 from reticent.guard.identity import check_tokens
 from reticent.guard.limits.scopes import ScopeMaker

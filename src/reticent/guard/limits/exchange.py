@@ -11,10 +11,10 @@ from typing import Any, TypeVar, final
 
 from valkey.exceptions import NoScriptError
 
+from reticent.guard.limits.admissions import GRANTED
 from reticent.guard.limits.gcra import US_PER_S
 from reticent.guard.limits.link import Link, StoreAway, sha_of
 from reticent.guard.limits.marks import Mark, Marks
-from reticent.guard.limits.memory import GRANTED
 from reticent.guard.limits.wire import Batch, Group, Packed, bulk, pack
 from reticent.guard.turns import Wait
 from reticent.guard.types import Admission, Scope

@@ -5,101 +5,24 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import final
 
+from reticent.guard.limits.admissions import (
+    BUSY_RETRY_S,
+    GRANTED,
+    NO_STORE_RETRY_S,
+    give_back,
+    refusal,
+)
 from reticent.guard.limits.gcra import NEVER_US, US_PER_S, rate_wait_us
+from reticent.guard.limits.group import ScopeGroup
 from reticent.guard.limits.shelf import Shelf
 from reticent.guard.limits.spending import Spending, spent_of
 from reticent.guard.types import Admission, Scope
-
-GRANTED = Admission(granted=True)
-NO_STORE_RETRY_S = 1.0
-BUSY_RETRY_S = 1.0
-"""When to come again if all slots are taken: a guess, since nobody knows when one comes free."""
 
 _LOOK_LEAST_KEYS = 1024
 _MOST_GROUPS = 10_000
 _LEASE_LEAST_ROWS = 8
 _LEASE_MOST_ROWS = 4096
 _LEASE_SHARE = 64
-
-
-def give_back(admission: Admission) -> None:
-    """Return a request's slots; twice counts once."""
-    held = admission.ticket
-    if type(held) is tuple:  # of `Spending`
-        admission.ticket = None
-        for one in held:
-            one.in_flight -= 1
-
-
-@final
-class _Group:
-    """Scopes that were asked together, and what was spent of each, by what has to be looked at.
-
-    Attributes:
-        scopes: those.
-        ones: of all.
-        rated: of those with a rate, and that.
-        counted: of those with a lifetime budget, and its rows.
-        slots: of those with slots, and how many.
-        held: of the same.
-        rolling: whether one has a rolling budget.
-    """
-
-    __slots__ = ("counted", "held", "ones", "rated", "rolling", "scopes", "slots")
-
-    def __init__(self, scopes: Sequence[Scope], ones: tuple[Spending, ...]) -> None:
-        self.scopes = scopes
-        self.ones = ones
-        self.rated = tuple((one, one.rate) for one in ones if one.rate is not None)
-        lifetimes = ((one, one.scope.lifetime_rows) for one in ones)
-        self.counted = tuple((one, most) for one, most in lifetimes if most is not None)
-        slots = ((one, one.scope.concurrent) for one in ones)
-        self.slots = tuple((one, most) for one, most in slots if most is not None)
-        self.held = tuple(one for one, _ in self.slots)
-        self.rolling = any(one.windows for one in ones)
-
-    def granted(self, rows: int, now_us: int) -> Admission | None:
-        """Book rows that surely fit; None, and nothing booked, where it takes a closer look."""
-        if self.rolling:
-            return None
-        for one, most in self.counted:
-            spent = one.spent + rows
-            if spent > most or spent > one.leased:
-                return None
-        for one, most in self.slots:
-            if one.in_flight >= most:
-                return None
-        for one, rate in self.rated:
-            level = one.level_units
-            if level:
-                elapsed_us = now_us - one.at_us
-                if elapsed_us > 0:
-                    level -= elapsed_us * rate.units_per_us
-                    if level < 0:
-                        level = 0
-            level += rows * rate.units_per_row
-            if level > rate.room_units:
-                return None
-            one.poured_units = level
-        for one, _ in self.rated:
-            one.level_units = one.poured_units
-        for one, _ in self.counted:
-            one.spent += rows
-        for one in self.ones:
-            if now_us > one.at_us:
-                one.at_us = now_us
-        held = self.held
-        if not held:
-            return GRANTED
-        for one in held:
-            one.in_flight += 1
-        return Admission(True, 0.0, "", "", held)
-
-
-def refusal(wait_us: int, scope: str, reason: str) -> Admission:
-    """Return a refusal that ends after a wait; NEVER_US for one that does not end."""
-    retry_after_s = float("inf") if wait_us == NEVER_US else wait_us / US_PER_S
-    return Admission(granted=False, retry_after_s=retry_after_s, scope=scope, reason=reason)
 
 
 def lease_rows(allowance_rows: int) -> int:
@@ -141,7 +64,7 @@ class MemoryLimits:
         self._max_keys = max_keys
         self._shelf = Shelf(path)
         self._kept: dict[str, Spending] = {}
-        self._groups: dict[int, _Group] = {}  # by identity of the scopes; of what is kept only
+        self._groups: dict[int, ScopeGroup] = {}  # by identity of the scopes; of what is kept only
         self._evictions = 0
         self._look_at_keys = _LOOK_LEAST_KEYS
 
@@ -190,7 +113,7 @@ class MemoryLimits:
             self._groups.clear()
         # It holds the scopes, so that nothing else gets their identity.
         ones = tuple(self._kept[scope.key] for scope in scopes)
-        self._groups[id(scopes)] = _Group(scopes, ones)
+        self._groups[id(scopes)] = ScopeGroup(scopes, ones)
 
     def _decide(self, scopes: Sequence[Scope], rows: int, now_us: int) -> Admission | None:
         """Return the answer, or None if the file must be asked first. No await in here."""

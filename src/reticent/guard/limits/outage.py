@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from reticent.guard.limits.admissions import NO_STORE_RETRY_S
 from reticent.guard.limits.gcra import US_PER_S, bucket_us, rate_of
 from reticent.guard.limits.marks import Mark, Marks
-from reticent.guard.limits.memory import NO_STORE_RETRY_S, MemoryLimits
+from reticent.guard.limits.memory import MemoryLimits
 from reticent.guard.types import Admission, Scope
 
 OUTAGE_MINUTES = 60

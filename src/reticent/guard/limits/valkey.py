@@ -9,11 +9,11 @@ from typing import final
 
 from valkey.exceptions import NoScriptError
 
+from reticent.guard.limits.admissions import NO_STORE_RETRY_S, give_back
 from reticent.guard.limits.exchange import Exchange, Slots
 from reticent.guard.limits.joining import Joining
 from reticent.guard.limits.link import Link, StoreAway
 from reticent.guard.limits.marks import Marks
-from reticent.guard.limits.memory import NO_STORE_RETRY_S, give_back
 from reticent.guard.limits.outage import LocalAllowances
 from reticent.guard.limits.wire import ADMIT, JOIN
 from reticent.guard.types import Admission, Scope

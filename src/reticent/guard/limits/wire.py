@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from reticent.guard.limits.memory import refusal
+from reticent.guard.limits.admissions import refusal
 from reticent.guard.limits.spending import plan_of
 from reticent.guard.types import Admission, Scope
 
