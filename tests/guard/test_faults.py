@@ -187,7 +187,8 @@ def test_a_configuration_read_under_load_drops_nothing(tmp_path, upstream):
             before_it = upstream.slow_ones()
             threads, slow = in_threads(lambda: ask(guard.origin, key, (-1.5, 2.0)))
             until(lambda: upstream.slow_ones() > before_it)
-            guard.reload(defences='[{kind = "hard_label"}]')
+            # With another time limit, hence over another way to the model server.
+            guard.reload(defences='[{kind = "hard_label"}]', timeout_s=guard.timeout_s + 1)
             after = guard.gate()
             load.until_more(200)
             guard.path.write_text("broken [")
