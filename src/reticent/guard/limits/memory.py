@@ -19,7 +19,7 @@ from reticent.guard.limits.spending import Spending, spent_of
 from reticent.guard.types import Admission, Scope
 
 _LOOK_LEAST_KEYS = 1024
-_MOST_GROUPS = 10_000
+_MOST_GROUPS = 1_024  # as many as `ScopeMaker` remembers
 _LEASE_LEAST_ROWS = 8
 _LEASE_MOST_ROWS = 4096
 _LEASE_SHARE = 64
