@@ -109,6 +109,32 @@ def test_lifetime_and_rolling():
     run(story)
 
 
+def test_a_window_of_another_length_for_a_while_takes_nothing_back():
+    async def story(limits, clock):
+        scope = Scope(key="a", rolling=((20, 60.0),))
+        other = replace(scope, rolling=((5, 10.0),))
+        assert (await count(limits, [scope]))[0] == 20
+        assert (await count(limits, [other]))[0] == 5
+        assert (await count(limits, [scope]))[0] == 0  # a request begun before the limits changed
+        clock.now_s += 20
+        assert (await count(limits, [other]))[0] == 5
+        clock.now_s += 60
+        assert (await count(limits, [scope]))[0] == 20
+
+    run(story)
+
+
+def test_requests_under_old_and_new_windows_do_not_wait_for_each_other_for_ever(tmp_path):
+    async def story(limits, clock):
+        scope = Scope(key="a", rolling=((20, 60.0),))
+        asked = (scope, replace(scope, rolling=((5, 10.0),)))
+        async with asyncio.timeout(20):  # they never came to an end
+            answers = await asyncio.gather(*(limits.admit([s], 1, sensitive=True) for s in asked))
+        assert all(answer.granted for answer in answers)
+
+    run(story, tmp_path / "limits")
+
+
 def test_slots_come_back_once():
     async def story(limits, clock):
         scope = Scope(key="a", concurrent=2)

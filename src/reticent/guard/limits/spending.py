@@ -67,6 +67,10 @@ class Window:
             self.total = sum(self.buckets.values())
             self.leased = self.promised = self.buckets.get(current, 0)
 
+    def ends_us(self) -> int:
+        """Return when the rows of the sub-window of the last look no longer count."""
+        return (self.current + BUCKETS + 1) * self.width_us
+
     def wait_us(self, rows: int, allowance_rows: int, now_us: int) -> int:
         """Return how long until `rows` fit."""
         return window_wait_us(self.buckets, rows, allowance_rows, self.width_us, now_us)
@@ -86,6 +90,7 @@ class Spending:
 
     __slots__ = (
         "at_us",
+        "former",
         "in_flight",
         "leased",
         "level_units",
@@ -109,12 +114,15 @@ class Spending:
         self.promised = 0
         self.in_flight = 0
         self.windows: tuple[Window, ...] = ()
+        self.former: tuple[Window, ...] = ()  # of other lengths, until their rows have aged
         self.adopt(scope)
 
     def adopt(self, scope: Scope) -> None:
         """Go on under other allowances; what was spent stays spent.
 
-        A rolling window of another length starts anew: it is another budget.
+        A rolling window of another length starts anew: it is another budget. The one before is kept
+        for requests that began under it: were it begun anew too, old and new ones that wait for the
+        file at the same moment would take each other's leases away for ever.
         """
         self.scope = scope
         self.plan = plan_of(scope)
@@ -122,11 +130,13 @@ class Spending:
         if self.rate is not None and self.rate.units_per_row != self.unit:
             self.level_units = -(-self.level_units * self.rate.units_per_row // self.unit)
             self.unit = self.rate.units_per_row
-        known = {window.width_us: window for window in self.windows}
+        known = {window.width_us: window for window in (*self.former, *self.windows)}
         self.windows = tuple(
             known.get(width_us) or Window(width_us, {}, 0, 0, 0, 0)
             for _, width_us in self.plan.windows
         )
+        others = known.keys() - {width_us for _, width_us in self.plan.windows}
+        self.former = tuple(known[w] for w in others if known[w].ends_us() > self.at_us)
 
     def rate_rows(self, now_us: int) -> float:
         """Return how many rows of the burst are in use."""
@@ -143,7 +153,7 @@ class Spending:
             until += self.level_units // self.rate.units_per_us + 1
         for window in self.windows:
             if window.total or window.promised:
-                until = max(until, float((window.current + BUCKETS + 1) * window.width_us))
+                until = max(until, float(window.ends_us()))
         return until
 
     def lease(self, rows: int, chunk_rows: Callable[[int], int]) -> None:
@@ -161,7 +171,7 @@ class Spending:
     def as_text(self, *, leased: bool) -> str:
         """Return this as JSON: with what is promised, or what is truly spent."""
         windows = {}
-        for window in self.windows:
+        for window in (*self.former, *self.windows):
             buckets = dict(window.buckets)
             if leased and window.promised:
                 buckets[window.current] = max(window.promised, buckets.get(window.current, 0))
