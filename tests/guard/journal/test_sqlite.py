@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from reticent.core import BadInput
 from reticent.guard.journal.chain import Row, entry_of
+from reticent.guard.journal.checkpoint import Checkpoint
 from reticent.guard.journal.keys import JournalKeys, journal_keys
 from reticent.guard.journal.sqlite import GUARD, SqliteStore, sqlite_journal
 from reticent.guard.journal.store import KEEPER
@@ -50,6 +52,28 @@ def test_a_durable_row_is_there_when_append_returns(
         await journal.close()
 
     asyncio.run(use())
+
+
+def test_nobody_waits_for_the_anchor_of_what_is_on_disk(
+    path: Path, keys: JournalKeys, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+    seen: list[tuple[int, bool]] = []
+
+    def held(_: Path, signed: Checkpoint) -> None:
+        seen.append((signed.count, answered.wait(30)))
+
+    monkeypatch.setattr("reticent.guard.journal.writer.append_anchor", held)
+
+    async def use() -> None:
+        journal = sqlite_journal(path, keys, clock=clock, anchors=path, checkpoint_rows=1)
+        await journal.append(entry(0), durable=True)
+        answered.set()
+        await journal.append(entry(1), durable=True)
+        await journal.close()
+
+    asyncio.run(use())
+    assert seen == [(1, True), (2, True)]
 
 
 def test_waiting_rows_share_a_commit(path: Path, keys: JournalKeys, clock: Clock) -> None:

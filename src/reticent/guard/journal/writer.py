@@ -244,6 +244,7 @@ class ChainedJournal:
             self._kept = [entry for entry, future in batch if future is None]
             self._doubt, self._kept_in_doubt = rows, len(self._kept)
         settle(waiting, self._down)
+        self._anchor()  # nobody need wait for it: what is on disk is answered
 
     def _sealed(self, entries: Sequence[Entry | Framed]) -> list[Row]:
         size = SALT_BYTES * len(entries)
@@ -261,8 +262,6 @@ class ChainedJournal:
             self._number, self._signed_count = signed.number, signed.count
             self._signed_s = signed.time_s
             self._unanchored.append(signed)
-        if self._unanchored:
-            self._anchor()
 
     def _due(self, head: Head, *, nothing_new: bool) -> Checkpoint | None:
         now_s = self._clock()
@@ -321,6 +320,7 @@ class ChainedJournal:
         except Exception:  # still away
             return False
         self._doubt, self._kept_in_doubt = [], 0
+        self._anchor()
         return True
 
     def _fail_waiting(self) -> None:
