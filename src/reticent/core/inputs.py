@@ -74,15 +74,13 @@ def canonical_rows(x: "Inputs | Sequence[Any]") -> list[bytes]:
     >>> canonical_rows(np.array([[1.0, -0.0]])) == canonical_rows([[True, 0]])
     True
     """
-    if type(x) is not list and isinstance(x, np.ndarray):
+    if isinstance(x, np.ndarray):
         if x.dtype.kind == "f" or (x.dtype.kind in "biu" and _fits_floats(x)):
             return _packed(x)
         flat = x.reshape(len(x), int(np.prod(x.shape[1:])))
         columns = [_cells(flat[:, j]) for j in range(flat.shape[1])]
         return _joined(columns, len(x))
     if type(x) is list or isinstance(x, Sequence):
-        if len(x) == 1 and type(x[0]) is str:  # a prompt; a comprehension is a call
-            return [_sized(_TEXT, x[0])]
         return [
             _sized(_TEXT, row)
             if type(row) is str

@@ -25,9 +25,7 @@ from reticent.guard.quiet import Tally
 from reticent.guard.retention import keep_forgetting
 from reticent.guard.secrets import read_secret
 from reticent.guard.types import Caller, Entry, Journal, JournalDown, Limits
-from reticent.guard.upstream import (
-    Upstream,
-)
+from reticent.guard.upstream import Upstream
 from reticent.guard.upstream.asgi import AsgiUpstream
 from reticent.guard.upstream.client import LONGEST_STREAM_S
 from reticent.guard.watching import Watching

@@ -34,13 +34,12 @@ def shaped_reply(
     Raises: BadReply, BadAnswer if the reply is none; BadPolicy if the policy does not fit it.
     """
     if gate.is_text:
-        texts: Any = gate.protocol  # a `TextProtocol`: `is_text` says so
-        reply: TextReply = texts.read_reply(response, question, gate.interface)
+        texts = gate.texts
+        reply = texts.read_reply(response, question, gate.interface)
         if gate.make_filter is not PassText:
             reply = filter_text(reply, gate.make_filter, findings)
         shaped = _shaped(gate, question, reply)
-        said: bytes = texts.write_reply(shaped, question, gate.interface)
-        return said
+        return texts.write_reply(shaped, question, gate.interface)
     if gate.quick is not None:
         quick: Any = gate.protocol  # a `QuickProtocol`: `open_gate` has looked
         few = quick.read_few(response, question, gate.interface)

@@ -79,8 +79,6 @@ class Validator:
             return self._check_columns(rows, count)
         if self._shape:
             return self._check_nested(rows)
-        if count == 1 and type(rows[0]) is str:  # a prompt
-            return "" if _is_text(rows[0]) else OUTSIDE
         return "" if all(map(_is_sane, rows)) else OUTSIDE
 
     def _check_plain(self, rows: Sequence[Any], count: int, *, floats: bool) -> str:

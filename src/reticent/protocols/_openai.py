@@ -85,7 +85,7 @@ def id_of(prefix: str, rows: Sequence[Any]) -> str:
 
 
 def _id_of(prefix: str, written: Sequence[bytes]) -> str:
-    told = b"\0".join(written) + b"\0"  # a zero byte behind each
+    told = b"\0".join((*written, b""))  # a zero byte behind each
     return f"{prefix}-{hashlib.sha256(told).hexdigest()[:24]}"
 
 
@@ -241,12 +241,8 @@ def text_question(
         name = "max_completion_tokens" if "max_completion_tokens" in fields else "max_tokens"
         if fields.setdefault(name, most_tokens) > most_tokens:
             raise BadQuestion(f"{name} is more than {most_tokens}.", way_out="Ask for less.")
-    if len(prompts) == 1:  # nearly always, and a comprehension is a call
-        written = [row_of(fields | prompts[0])]
-        rows = [written[0].decode()]
-    else:
-        written = [row_of(fields | prompt) for prompt in prompts]
-        rows = [row.decode() for row in written]
+    written = [row_of(fields | prompt) for prompt in prompts]
+    rows = list(map(bytes.decode, written))
     cost = n * len(rows)
     known = Asked(
         _id_of(prefix, written),

@@ -48,7 +48,7 @@ class ScopeGroup:
                 return None
         for one, rate in self.rated:
             level = one.level_units
-            if level:
+            if level:  # `drained`, without a call: most requests come through here
                 elapsed_us = now_us - one.at_us
                 if elapsed_us > 0:
                     level -= elapsed_us * rate.units_per_us

@@ -12,7 +12,7 @@ from reticent.guard.limits.admissions import (
     give_back,
     refusal,
 )
-from reticent.guard.limits.gcra import NEVER_US, US_PER_S, rate_wait_us
+from reticent.guard.limits.gcra import NEVER_US, US_PER_S, drained, rate_wait_us
 from reticent.guard.limits.group import ScopeGroup
 from reticent.guard.limits.shelf import Shelf
 from reticent.guard.limits.spending import Spending, spent_of
@@ -133,13 +133,7 @@ class MemoryLimits:
             level = 0
             rate = one.rate
             if rate is not None:
-                level = one.level_units
-                if level:
-                    elapsed_us = now_us - one.at_us
-                    if elapsed_us > 0:
-                        level -= elapsed_us * rate.units_per_us
-                        if level < 0:
-                            level = 0
+                level = drained(one.level_units, one.at_us, now_us, rate)
                 poured = level + rows * rate.units_per_row
                 if poured > rate.room_units:
                     wait = rate_wait_us(level, rows, rate)
